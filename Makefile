@@ -1,0 +1,74 @@
+# postbag: `make help` lists the targets. No configure step; everything built lies under build/VARIANT.
+
+VARIANT ?= release
+B := build/$(VARIANT)
+VERSION := $(shell cat VERSION)
+PREFIX ?= /usr
+
+CXX ?= g++
+PKG_CONFIG ?= pkg-config
+# Third-party headers are system headers: their warnings are not ours.
+system_includes = $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null))
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wimplicit-fallthrough=5 -Wformat=2 -Wnon-virtual-dtor -Wold-style-cast
+ifdef CI
+WARNINGS += -Werror
+endif
+HARDENING := -D_GLIBCXX_ASSERTIONS -fstack-protector-strong -fPIE
+CXXFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
+CXXFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+CXXFLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -DNDEBUG
+CXXFLAGS_ALL = -std=c++20 $(CXXFLAGS_$(VARIANT)) $(HARDENING) $(WARNINGS) -MMD -MP -I. \
+  -DPOSTBAG_VERSION='"$(VERSION)"' $(call system_includes,libcurl openssl inih doctest) $(CXXFLAGS)
+LDFLAGS_release := -pie -Wl,-z,relro,-z,now -static-libstdc++ -static-libgcc
+LDFLAGS_asan := -pie -fsanitize=address,undefined
+LDFLAGS_ALL = $(LDFLAGS_$(VARIANT)) $(LDFLAGS)
+
+sources = $(sort $(wildcard $(1)/*.cpp))
+objects = $(patsubst %.cpp,$(B)/obj/%.o,$(1))
+
+lib_objects := $(call objects,$(foreach folder,lib/base lib/rfc lib/store,$(call sources,$(folder))))
+sendmail_objects := $(call objects,$(call sources,sendmail))
+mailq_objects := $(call objects,$(call sources,mailq))
+spool_objects := $(call objects,$(call sources,spool))
+unit_objects := $(call objects,$(shell find tests/unit -name '*.cpp' | sort))
+without_main = $(filter-out %/main.o,$(1))
+
+programs := $(B)/bin/sendmail $(B)/bin/mailq $(B)/bin/postbag-flush
+# The archive, not the shared library: sendmail and mailq start in a millisecond and link nothing but libc dynamically.
+INIH := $(shell $(PKG_CONFIG) --variable=libdir inih 2>/dev/null)/libinih.a
+
+.PHONY: all help
+all: $(programs)
+
+help:
+	@echo 'make [all]        the programs, in $(B)/bin'
+	@echo 'make demo         show the main job with a throw-away configuration'
+	@echo 'make check        all tests (check-unit check-corpus check-cli check-crash: parts of them)'
+	@echo 'make lint         formatting, layers, sizes, man pages, clang-tidy'
+	@echo 'make fuzz         run the fuzzers (SECONDS=60 each)'
+	@echo 'make bench        speed beside floor programs'
+	@echo 'make install      into DESTDIR, below PREFIX=$(PREFIX)'
+	@echo 'make clean        remove build/ but what was downloaded'
+
+$(B)/obj/%.o: %.cpp Makefile
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS_ALL) -c $< -o $@
+
+$(B)/lib.a: $(lib_objects)
+	@rm -f $@
+	ar rcs $@ $^
+
+# One rule shape for every program: its own objects, the library, and what it needs besides.
+define program
+$(B)/bin/$(1): $(2) $(B)/lib.a
+	@mkdir -p $$(@D)
+	$(CXX) $(LDFLAGS_ALL) $(2) $(B)/lib.a $(3) -o $$@
+endef
+$(eval $(call program,sendmail,$(sendmail_objects),$(INIH)))
+$(eval $(call program,mailq,$(mailq_objects),$(INIH)))
+$(eval $(call program,postbag-flush,$(spool_objects),$(INIH) -lcurl -lcrypto))
+
+include tests/tests.mk
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,115 @@
+#include "lib/base/file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "lib/base/text.h"
+
+namespace base {
+
+Result<Fd> open_at(int directory, const std::string& name, int flags, unsigned mode, std::string_view what) {
+  for (;;) {
+    Fd fd(::openat(directory, name.c_str(), flags | O_CLOEXEC, mode));
+    if (fd) return fd;
+    if (errno != EINTR) return system_error(what, "open", errno);
+  }
+}
+
+Result<Fd> open_directory(const std::string& path) {
+  return open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, path);
+}
+
+namespace {
+Result<std::string> read_all(int fd, std::size_t limit, std::string_view what) {
+  struct stat status;
+  if (::fstat(fd, &status) != 0) return system_error(Kind::io, what, "stat", errno);
+  if (!S_ISREG(status.st_mode)) return Error{Kind::data, cat(what, ": not a regular file")};
+  std::string content;
+  char buffer[16384];
+  for (;;) {
+    TRY_LET(got, read_some(fd, buffer, what));
+    if (got == 0) return content;
+    content.append(buffer, got);
+    if (content.size() > limit) return Error{Kind::data, cat(what, ": larger than ", limit, " bytes")};
+  }
+}
+}  // namespace
+
+Result<std::string> read_file(const std::string& path, std::size_t limit) {
+  TRY_LET(fd, open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, path));
+  return read_all(fd.number(), limit, path);
+}
+
+Result<std::string> read_file_at(int directory, const std::string& name, std::size_t limit, std::string_view what) {
+  TRY_LET(fd, open_at(directory, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW, 0, what));
+  return read_all(fd.number(), limit, what);
+}
+
+Result<> replace_file(int directory, const std::string& name, std::string_view content, bool durable,
+                      std::string_view what) {
+  const std::string beside = name + ".new";
+  ::unlinkat(directory, beside.c_str(), 0);  // left by a crash; one writer at a time holds the folder's lock
+  TRY_LET(fd, open_at(directory, beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, what));
+  const auto written = [&]() -> Result<> {
+    if (::fchmod(fd.number(), 0600) != 0) return system_error(what, "chmod", errno);
+    TRY(write_all(fd.number(), content, what));
+    if (durable) TRY(sync(fd.number(), what));
+    TRY(fd.close(what));
+    if (::renameat(directory, beside.c_str(), directory, name.c_str()) != 0)
+      return system_error(what, "rename", errno);
+    return {};
+  }();
+  if (!written) {
+    ::unlinkat(directory, beside.c_str(), 0);
+    return written;
+  }
+  if (durable) TRY(sync(directory, what));
+  return {};
+}
+
+Result<> make_directories(const std::string& path) {
+  for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+    const std::string folder = path.substr(0, end);
+    if (::mkdir(folder.c_str(), 0700) == 0) {
+      // A caller's umask may have taken our own bits away.
+      if (::chmod(folder.c_str(), 0700) != 0) return system_error(folder, "chmod", errno);
+      const auto slash = folder.rfind('/');
+      TRY_LET(parent, open_at(AT_FDCWD, slash == 0 ? "/" : folder.substr(0, slash), O_RDONLY | O_DIRECTORY, 0, folder));
+      TRY(sync(parent.number(), folder));
+    } else if (errno != EEXIST) {
+      // A folder above may exist behind a mount or automounter that answers otherwise; only absence is an error.
+      const int number = errno;
+      struct stat status;
+      if (::stat(folder.c_str(), &status) != 0) return system_error(folder, "mkdir", number);
+    }
+    if (end == std::string::npos) return {};
+  }
+}
+
+Result<bool> lock(int fd, bool wait, std::string_view what) {
+  for (;;) {
+    if (::flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) == 0) return true;
+    if (errno == EWOULDBLOCK) return false;
+    if (errno != EINTR) return system_error(Kind::io, what, "lock", errno);
+  }
+}
+
+std::optional<std::string> unsafe_path(const std::string& path, uid_t uid) {
+  std::string part = path;
+  for (;;) {
+    struct stat status;
+    if (::stat(part.c_str(), &status) != 0) return cat(part, ": cannot be examined");
+    if (status.st_uid != 0 && status.st_uid != uid) return cat(part, ": belongs to uid ", status.st_uid);
+    const bool shared = (status.st_mode & 022) != 0;
+    const bool sticky = S_ISDIR(status.st_mode) && (status.st_mode & S_ISVTX) != 0 && status.st_uid == 0;
+    if (shared && !sticky) return cat(part, ": can be written by others");
+    if (part == "/" || part.find('/') == std::string::npos) return std::nullopt;
+    const auto slash = part.rfind('/');
+    part = slash == 0 ? "/" : part.substr(0, slash);
+  }
+}
+
+}  // namespace base

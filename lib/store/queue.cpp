@@ -1,0 +1,243 @@
+// queue.cpp - names, listings and leases.
+#include "lib/store/queue.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include "lib/base/file.h"
+#include "lib/base/text.h"
+
+namespace store {
+
+using base::cat;
+using base::Error;
+using base::Fd;
+using base::Kind;
+using base::Result;
+
+namespace {
+constexpr std::string_view alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUV";
+constexpr std::string_view canonical = "0123456789";
+}  // namespace
+
+QueueId QueueId::draw(base::Time time, std::uint32_t random) {
+  QueueId id;
+  const auto micros = static_cast<std::uint64_t>(std::max<std::int64_t>(0, time.time_since_epoch().count()));
+  for (std::size_t i = 0; i < 11; ++i) id.text_[i] = alphabet[(micros >> (5 * (10 - i))) & 31];
+  for (std::size_t i = 0; i < 4; ++i) id.text_[11 + i] = alphabet[(random >> (5 * i)) & 31];
+  return id;
+}
+
+std::optional<QueueId> QueueId::parse(std::string_view text) {
+  if (text.size() != length || text.find_first_not_of(alphabet) != std::string_view::npos) return std::nullopt;
+  QueueId id;
+  std::copy(text.begin(), text.end(), id.text_.begin());
+  return id;
+}
+
+std::string EntryName::text() const { return cat(id.text(), ".", generation, "-", size); }
+
+std::optional<EntryName> EntryName::parse(std::string_view text) {
+  const auto plain = [](std::string_view digits) {  // one spelling for one number
+    return !digits.empty() && digits.find_first_not_of(canonical) == std::string_view::npos &&
+           (digits.size() == 1 || digits[0] != '0');
+  };
+  const auto id = QueueId::parse(text.substr(0, QueueId::length));
+  if (!id || text.size() <= QueueId::length || text[QueueId::length] != '.') return std::nullopt;
+  std::string_view rest = text.substr(QueueId::length + 1);
+  const auto generation = base::take(rest, '-');
+  const auto number = base::to_number<std::uint32_t>(generation);
+  const auto size = base::to_number<std::uint64_t>(rest);
+  if (!plain(generation) || !plain(rest) || !number || !size) return std::nullopt;
+  return EntryName{*id, *number, *size};
+}
+
+namespace {
+
+Result<> read_names(const Spool& spool, Listing& listing) {
+  const std::string what = cat(spool.path(), "/queue");
+  // A description of its own: two listings of one process must not share an offset.
+  TRY_LET(fd, base::open_at(spool.queue(), ".", O_RDONLY | O_DIRECTORY, 0, what));
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(fd.number()), ::closedir);
+  if (!directory) return base::system_error(Kind::io, what, "open", errno);
+  (void)fd.release();
+  for (;;) {
+    errno = 0;
+    const dirent* item = ::readdir(directory.get());
+    if (item == nullptr) break;
+    const std::string_view text = item->d_name;
+    if (text == "." || text == "..") continue;
+    if (const auto name = EntryName::parse(text)) listing.entries.push_back(*name);
+    else listing.strange.emplace_back(text);
+  }
+  if (errno != 0) return base::system_error(Kind::io, what, "read", errno);
+  return {};
+}
+
+}  // namespace
+
+Result<Listing> list(const Spool& spool) {
+  Listing listing;
+  TRY(read_names(spool, listing));
+  auto& entries = listing.entries;
+  std::sort(entries.begin(), entries.end());
+  // Sorted by ID, then generation: all but the last of a run are superseded.
+  auto kept = entries.begin();
+  for (auto it = entries.begin(); it != entries.end(); ++it) {
+    const bool last = it + 1 == entries.end() || (it + 1)->id != it->id;
+    if (last) *kept++ = *it;
+    else listing.superseded.push_back(*it);
+  }
+  entries.erase(kept, entries.end());
+  return listing;
+}
+
+namespace {
+
+struct flock whole_file(short type) {
+  struct flock lock{};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+Result<Fd> open_entry(const Spool& spool, const EntryName& name, int access) {
+  const std::string text = name.text();
+  const int flags = access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  Fd fd(::openat(spool.queue(), text.c_str(), flags));
+  while (!fd && errno == EINTR) fd = Fd(::openat(spool.queue(), text.c_str(), flags));
+  const std::string what = spool.named("queue", text);
+  if (!fd && errno == ENOENT) return Error{Kind::unavailable, cat(what, ": not in the queue"), ENOENT};
+  if (!fd && errno == ELOOP) return Error{Kind::data, cat(what, ": a symbolic link")};
+  if (!fd && (errno == EISDIR || errno == ENXIO)) return Error{Kind::data, cat(what, ": not a regular file")};
+  if (!fd) return base::system_error(what, "open", errno);
+  struct stat status;
+  if (::fstat(fd.number(), &status) != 0) return base::system_error(Kind::io, what, "stat", errno);
+  if (!S_ISREG(status.st_mode)) return Error{Kind::data, cat(what, ": not a regular file")};
+  if (status.st_uid != spool.owner()) return Error{Kind::data, cat(what, ": belongs to uid ", status.st_uid)};
+  if (static_cast<std::uint64_t>(status.st_size) != name.size)
+    return Error{Kind::data, cat(what, ": its size is ", status.st_size, ", not that of its name")};
+  return fd;
+}
+
+Result<Entry> read_head(int fd, const std::string& what) {
+  std::string text;
+  for (std::size_t want = 4096;; want *= 4) {
+    const std::size_t have = text.size();
+    text.resize(want);
+    TRY_LET(got, base::read_at(fd, std::span(text).subspan(have), have, what));
+    text.resize(have + got);
+    if (head_complete(text)) break;
+    if (text.size() < want) return Error{Kind::data, cat(what, ": the envelope is cut short")};
+  }
+  auto entry = parse_entry(text);
+  if (!entry) return Error{Kind::data, cat(what, ": ", entry.error().text)};
+  return entry;
+}
+
+}  // namespace
+
+Result<Entry> read_entry(const Spool& spool, const EntryName& name) {
+  TRY_LET(fd, open_entry(spool, name, O_RDONLY));
+  return read_head(fd.number(), spool.named("queue", name.text()));
+}
+
+bool leased(const Spool& spool, const EntryName& name) {
+  Fd fd(::openat(spool.queue(), name.text().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct flock lock = whole_file(F_WRLCK);
+  return fd && ::fcntl(fd.number(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+Result<std::optional<Lease>> Lease::take(const Spool& spool, const EntryName& name) {
+  const std::string text = name.text();
+  const std::string what = spool.named("queue", text);
+  auto opened = open_entry(spool, name, O_RDWR);
+  if (!opened && opened.error().kind == Kind::unavailable) return std::optional<Lease>();
+  if (!opened) return std::move(opened).error();
+  Lease lease;
+  lease.spool_ = &spool;
+  lease.name_ = name;
+  lease.fd_ = std::move(opened).value();
+  // An open file description lock: it goes with the descriptor wherever that is sent, and with the last holder's death.
+  struct flock lock = whole_file(F_WRLCK);
+  if (::fcntl(lease.fd_.number(), F_OFD_SETLK, &lock) != 0) {
+    if (errno == EAGAIN || errno == EACCES) return std::optional<Lease>();
+    return base::system_error(what, "lock", errno);
+  }
+  struct stat mine, there;  // the former holder may have removed it meanwhile
+  if (::fstat(lease.fd_.number(), &mine) != 0) return base::system_error(Kind::io, what, "stat", errno);
+  if (::fstatat(spool.queue(), text.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0 || there.st_ino != mine.st_ino)
+    return std::optional<Lease>();
+  TRY_LET(entry, read_head(lease.fd_.number(), what));
+  lease.entry_ = std::move(entry);
+  return std::optional<Lease>(std::move(lease));
+}
+
+Result<> Lease::overwrite(std::string_view text, std::uint64_t offset) {
+  const std::string what = spool_->named("queue", name_.text());
+  const auto once = [&]() -> Result<> {
+    TRY(base::write_all_at(fd_.number(), text, offset, what));
+    return base::sync_data(fd_.number(), what);
+  };
+  auto written = once();
+  const int number = written ? 0 : written.error().system_error;
+  if (number != ENOSPC && number != EDQUOT) return written;
+  // Copy-on-write file systems need room even to overwrite: that is what the reserve is for.
+  ::unlinkat(spool_->run(), "reserve", 0);
+  (void)base::sync(spool_->run(), what);
+  return once();
+}
+
+Result<> Lease::record(const std::vector<std::size_t>& recipients, char status) {
+  if (recipients.empty()) return {};
+  for (const std::size_t i : recipients) entry_.done[i] = status;
+  const auto [first, last] = std::minmax_element(recipients.begin(), recipients.end());
+  return overwrite(std::string_view(entry_.done).substr(*first, *last - *first + 1), entry_.done_offset + *first);
+}
+
+bool Lease::all_done() const { return entry_.done.find(pending) == std::string::npos; }
+
+Result<> Lease::remove() {
+  const std::string text = name_.text();
+  if (::unlinkat(spool_->queue(), text.c_str(), 0) != 0 && errno != ENOENT)
+    return base::system_error(spool_->named("queue", text), "remove", errno);
+  ::unlinkat(spool_->why(), std::string(name_.id.text()).c_str(), 0);
+  return {};
+}
+
+Result<> Lease::set_held(bool held) {
+  entry_.held = held;
+  return overwrite(held ? "h" : "-", state_offset);
+}
+
+Result<> Lease::set_next_attempt(base::Time time) {
+  const auto micros = time.time_since_epoch().count();
+  const timespec times[2] = {{0, UTIME_OMIT}, {micros / 1000000, (micros % 1000000) * 1000}};
+  if (::futimens(fd_.number(), times) != 0)
+    return base::system_error(spool_->named("queue", name_.text()), "set time", errno);
+  return {};
+}
+
+void clean_tmp(const Spool& spool, base::Time now) {
+  Fd fd(::openat(spool.tmp(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(fd ? ::fdopendir(fd.number()) : nullptr, ::closedir);
+  if (!directory) return;
+  (void)fd.release();
+  while (const dirent* item = ::readdir(directory.get())) {
+    if (item->d_name[0] == '.') continue;
+    Fd file(::openat(spool.tmp(), item->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    struct stat status;
+    if (!file || ::fstat(file.number(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+    if (status.st_mtime > base::seconds(now) - 36 * 3600) continue;
+    if (::flock(file.number(), LOCK_EX | LOCK_NB) == 0) ::unlinkat(spool.tmp(), item->d_name, 0);
+  }
+}
+
+}  // namespace store

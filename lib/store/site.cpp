@@ -1,0 +1,243 @@
+#include "lib/store/site.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "lib/base/file.h"
+#include "lib/base/text.h"
+
+namespace store {
+
+using base::cat;
+using base::Error;
+using base::Kind;
+using base::Result;
+
+namespace {
+
+bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+bool owned_by(const std::string& path, uid_t uid) {
+  struct stat status;
+  return ::stat(path.c_str(), &status) == 0 && status.st_uid == uid;
+}
+
+}  // namespace
+
+Place find_place(const base::Identity& who, const std::optional<std::string>& option, const char* variable) {
+  Place place;
+  if (who.user) place.home = base::own_home(*who.user).value_or("");
+  const std::string own = place.home.empty() ? "" : place.home + "/.config/postbag/postbag.ini";
+  const bool installed = exists(system_config);
+  if (option) {
+    place.config = *option;
+    place.named = true;
+  } else if (variable != nullptr && *variable != '\0' && who.trusted_environment) {
+    const auto unsafe = who.uid == 0 && exists(variable) ? base::unsafe_path(variable, 0) : std::nullopt;
+    if (unsafe) place.remark = cat("POSTBAG_CONFIG=", variable, " is not used: ", *unsafe);
+    else place.config = variable, place.named = true;
+  }
+  const bool has_own = !own.empty() && exists(own) && owned_by(own, who.uid);
+  if (place.named) place.system = *place.config == system_config;
+  else place.system = installed && (who.uid == 0 || place.home.empty() || !has_own);
+  if (!place.named && place.system) place.config = system_config;
+  else if (!place.named && has_own) place.config = own;
+  if (place.system) place.spool = system_spool;
+  else if (!place.home.empty()) place.spool = place.home + "/.local/state/postbag/spool";
+  return place;
+}
+
+namespace {
+
+std::string first_line(const std::string& path) {
+  const auto text = base::read_file(path, 65536);
+  return text ? std::string(base::trim(std::string_view(text.value()).substr(0, text.value().find('\n')))) : "";
+}
+
+// The FQDN as /etc/hosts gives it. DNS is never asked: a submission must not wait for a resolver.
+std::string host_name() {
+  char buffer[256] = "";
+  ::gethostname(buffer, sizeof buffer - 1);
+  const std::string name = is_domain(buffer) ? buffer : "localhost";
+  if (name.find('.') != std::string::npos) return name;
+  const auto hosts = base::read_file("/etc/hosts", 1 << 20);
+  if (!hosts) return name;
+  for (const auto line : base::split(hosts.value(), '\n')) {
+    std::vector<std::string_view> names;
+    std::string spaced(line.substr(0, line.find('#')));
+    std::replace(spaced.begin(), spaced.end(), '\t', ' ');
+    for (const auto word : base::split(spaced, ' '))
+      if (!base::trim(word).empty()) names.push_back(base::trim(word));
+    if (std::find(names.begin(), names.end(), name) == names.end()) continue;
+    for (std::size_t i = 1; i < names.size(); ++i)
+      if (base::istarts_with(names[i], name + ".") && is_domain(names[i])) return std::string(names[i]);
+  }
+  return name;
+}
+
+constexpr std::array site_keys{Key{"domain", Type::domain}, Key{"local", Type::domains}, Key{"postmaster", Type::address},
+                               Key{"all_mail_to", Type::address}};
+constexpr std::array spool_keys{Key{"directory", Type::path},       Key{"shared", Type::yes_no},
+                                Key{"lifetime", Type::duration},    Key{"warn_after", Type::duration},
+                                Key{"retry", Type::durations},      Key{"size_limit", Type::size}};
+constexpr std::array schemas{Schema{"site", false, site_keys}, Schema{"spool", false, spool_keys}};
+
+std::string expanded(const std::string& path, const std::string& home) {
+  return path.starts_with("~/") ? home + path.substr(1) : path;
+}
+
+// Copies good values; what is wrong was told by mistakes() already, and the default stays.
+class SiteReader {
+ public:
+  SiteReader(Site& site, const Place& place) : site_(site), place_(place) {}
+
+  void site(const Section& section) {
+    if (const auto* domain = section.find("domain"); domain != nullptr && is_domain(domain->value))
+      site_.domain = domain->value;
+    if (const auto* local = section.find("local"))
+      for (const auto& name : words(local->value)) site_.local.push_back(name);
+    if (const auto* postmaster = section.find("postmaster")) site_.postmaster = postmaster->value;
+  }
+
+  void spool(const Section& section) {
+    if (const auto* directory = section.find("directory")) {
+      const std::string path = expanded(directory->value, place_.home);
+      if (path.starts_with('/')) site_.spool = path, site_.shared = false;
+    }
+    if (const auto* shared = section.find("shared")) site_.shared = yes_no(shared->value).value_or(site_.shared);
+    assign(section, "lifetime", site_.lifetime);
+    assign(section, "warn_after", site_.warn_after);
+    if (const auto* limit = section.find("size_limit")) site_.size_limit = byte_size(limit->value).value_or(site_.size_limit);
+    if (const auto* retry = section.find("retry")) {
+      const std::string_view range = retry->value;
+      const auto low = duration(range.substr(0, range.find("..")));
+      const auto high = duration(range.substr(std::min(range.size(), range.find("..") + 2)));
+      if (low && high && *low <= *high) site_.retry_first = *low, site_.retry_longest = *high;
+    }
+    while (site_.spool.size() > 1 && site_.spool.back() == '/') site_.spool.pop_back();
+  }
+
+ private:
+  static void assign(const Section& section, std::string_view key, std::chrono::seconds& target) {
+    if (const auto* setting = section.find(key)) target = duration(setting->value).value_or(target);
+  }
+  Site& site_;
+  const Place& place_;
+};
+
+}  // namespace
+
+std::span<const Schema> site_schemas() { return schemas; }
+
+bool Site::is_local(std::string_view name) const {
+  return std::any_of(local.begin(), local.end(), [&](const auto& known) { return base::iequals(known, name); });
+}
+
+Site make_site(const Place& place, const Config* config) {
+  Site site;
+  site.host_name = host_name();
+  site.local = {"localhost", "localhost.localdomain", site.host_name,
+                site.host_name.substr(0, site.host_name.find('.'))};
+  site.spool = place.spool;
+  site.shared = place.system;
+  if (config != nullptr) {
+    SiteReader reader(site, place);
+    if (const auto* section = config->find("site")) reader.site(*section);
+    if (const auto* section = config->find("spool")) reader.spool(*section);
+    site.mistakes = config->mistakes(site_schemas(), false);
+  }
+  if (site.domain.empty()) site.domain = first_line("/etc/mailname");
+  if (!is_domain(site.domain)) site.domain = site.host_name;
+  return site;
+}
+
+Site load_site(const Place& place) {
+  if (!place.config) return make_site(place, nullptr);
+  const auto config = Config::load(*place.config);
+  if (config) return make_site(place, &config.value());
+  Site site = make_site(place, nullptr);
+  site.mistakes.push_back(config.error().text);
+  return site;
+}
+
+namespace {
+
+// Remembered names of spools in the shared parent, one a line, that were made because the plain name was taken.
+std::string memory_file(const Place& place) { return place.home + "/.local/state/postbag/shared-spools"; }
+
+std::vector<std::string> remembered(const Site& site, const Place& place) {
+  std::vector<std::string> names;
+  if (place.home.empty()) return names;
+  const auto text = base::read_file(memory_file(place), 1 << 20);
+  if (!text) return names;
+  for (const auto line : base::split(text.value(), '\n'))
+    if (line.starts_with(site.spool + "/")) names.emplace_back(line);
+  return names;
+}
+
+void remember(const Place& place, const std::string& path) {
+  if (place.home.empty()) return;
+  const std::string folder = place.home + "/.local/state/postbag";
+  if (!base::make_directories(folder)) return;
+  base::Fd fd(::open(memory_file(place).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (fd && base::write_all(fd.number(), path + "\n", folder)) (void)base::sync(fd.number(), folder);
+}
+
+// systemd's DynamicUser hands these uids to whoever comes next: a guessable name would show them foreign mail.
+bool recycled(uid_t uid) { return uid >= 61184 && uid <= 65519; }
+
+Result<Spool> create_in_shared(const Site& site, const Place& place, const base::Identity& who) {
+  const std::string plain = cat(site.spool, "/", who.uid);
+  if (who.user && !recycled(who.uid)) {
+    auto spool = Spool::create(plain, who.uid);
+    // Only a squatter's folder (or file) sends us to another name.
+    if (spool || (spool.error().kind != Kind::no_permission && spool.error().system_error != ENOTDIR &&
+                  spool.error().system_error != ELOOP && spool.error().system_error != EACCES))
+      return spool;
+  }
+  for (const auto& path : remembered(site, place))
+    if (auto spool = Spool::open(path, who.uid)) return spool;
+  std::uint64_t random = 0;
+  if (::getrandom(&random, sizeof random, 0) != static_cast<ssize_t>(sizeof random))
+    return base::system_error(Kind::os, "random number", "getrandom", errno);
+  const std::string path = cat(plain, ".", random);
+  TRY_LET(spool, Spool::create(path, who.uid));
+  remember(place, path);
+  return spool;
+}
+
+}  // namespace
+
+Result<Spool> create_spool(const Site& site, const Place& place, const base::Identity& who) {
+  if (site.spool.empty())
+    return Error{Kind::config, cat("no spool: uid ", who.uid, " has no home folder of its own and ", system_config,
+                                   " does not exist")};
+  return site.shared ? create_in_shared(site, place, who) : Spool::create(site.spool, who.uid);
+}
+
+Result<std::vector<Spool>> open_spools(const Site& site, const Place& place, const base::Identity& who) {
+  std::vector<std::string> paths;
+  if (!site.spool.empty()) paths.push_back(site.shared ? cat(site.spool, "/", who.uid) : site.spool);
+  if (site.shared)
+    for (auto& path : remembered(site, place)) paths.push_back(std::move(path));
+  // A change of mode or of `directory` must strand nothing; a named configuration is an account of its own.
+  if (!place.named && !place.home.empty()) paths.push_back(place.home + "/.local/state/postbag/spool");
+  std::vector<Spool> spools;
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    if (std::find(paths.begin(), paths.begin() + static_cast<std::ptrdiff_t>(i), paths[i]) != paths.begin() + static_cast<std::ptrdiff_t>(i)) continue;
+    auto spool = Spool::open(paths[i], who.uid);
+    if (spool) spools.push_back(std::move(spool).value());
+    else if (spool.error().kind == Kind::unavailable) continue;
+    else if (site.shared && i == 0 && spool.error().kind == Kind::no_permission) continue;  // a squatter's
+    else return std::move(spool).error();
+  }
+  return spools;
+}
+
+}  // namespace store

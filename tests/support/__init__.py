@@ -1,0 +1,1 @@
+"""What the program tests stand on: servers, certificates, accounts, worlds."""
