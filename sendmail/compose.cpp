@@ -15,23 +15,28 @@ using base::Kind;
 using base::Result;
 
 namespace {
-// A header line longer than this goes on in pieces. It is more than any field's name and less than what would be felt.
+// A header line longer than this goes on in pieces. It is more than any field's name and less than
+// what would be felt.
 constexpr std::size_t long_line = 4096;
 }  // namespace
 
 Composer::Composer(const Context& context, Order order)
-    : context_(context), order_(std::move(order)), arrival_(context.clock()),
-      header_(context.site->domain, order_.recipients_from_header), scratch_(context.spool != nullptr ? context.spool->tmp() : -1) {}
+    : context_(context),
+      order_(std::move(order)),
+      arrival_(context.clock()),
+      header_(context.site->domain, order_.recipients_from_header),
+      scratch_(context.spool != nullptr ? context.spool->tmp() : -1) {}
 
 Result<> Composer::append(std::string_view text) {
   while (!storage_ && !text.empty()) TRY(header_text(text));
   return text.empty() ? Result<>() : body_text(text);
 }
 
-// Takes one line, or what there is of it, from `text`. In the header a CR of its own ends a line as LF and CRLF do: a
-// field that hides behind one for us would be a field for somebody else.
+// Takes one line, or what there is of it, from `text`. In the header a CR of its own ends a line as
+// LF and CRLF do: a field that hides behind one for us would be a field for somebody else.
 Result<> Composer::header_text(std::string_view& text) {
-  if (std::exchange(carriage_return_, CarriageReturn::none) == CarriageReturn::ended_line && text[0] == '\n') {
+  if (std::exchange(carriage_return_, CarriageReturn::none) == CarriageReturn::ended_line &&
+      text[0] == '\n') {
     text.remove_prefix(1);
     return {};
   }
@@ -72,20 +77,24 @@ Result<> Composer::header_line(std::string_view line) {
 Origin Composer::origin() const {
   const auto& site = *context_.site;
   const std::string login = order_.sender.path.null() ? "MAILER-DAEMON" : context_.who->login();
-  std::string address = cat(order_.sender.path.null() ? std::string("MAILER-DAEMON") : order_.sender.path.text());
+  std::string address =
+      cat(order_.sender.path.null() ? std::string("MAILER-DAEMON") : order_.sender.path.text());
   if (!order_.sender.path.qualified()) address += cat("@", site.domain);
   std::string name = order_.full_name;
-  if (name.empty() && context_.who->user && !order_.sender.path.null()) name = context_.who->user->full_name;
+  if (name.empty() && context_.who->user && !order_.sender.path.null())
+    name = context_.who->user->full_name;
   const std::string stamp = cat(base::seconds(arrival_), ".", storage_->id().text());
   return {name.empty() ? address : cat(rfc::phrase(name), " <", address, ">"),
-          rfc::date(base::seconds(arrival_), base::local_offset(arrival_)), cat("<", stamp, "@", site.domain, ">")};
+          rfc::date(base::seconds(arrival_), base::local_offset(arrival_)),
+          cat("<", stamp, "@", site.domain, ">")};
 }
 
 std::string Composer::received() const {
   const auto& who = *context_.who;
   const std::string real = who.real_uid == who.uid ? "" : cat(", real userid ", who.real_uid);
-  return cat("Received: by ", context_.site->host_name, " (postbag, from userid ", who.uid, real, ")\n\tid ",
-             storage_->id().text(), "; ", rfc::date(base::seconds(arrival_), base::local_offset(arrival_)), "\n");
+  return cat("Received: by ", context_.site->host_name, " (postbag, from userid ", who.uid, real,
+             ")\n\tid ", storage_->id().text(), "; ",
+             rfc::date(base::seconds(arrival_), base::local_offset(arrival_)), "\n");
 }
 
 Result<> Composer::end_header() {
@@ -93,9 +102,10 @@ Result<> Composer::end_header() {
   for (const auto& list : header_.recipient_fields())
     TRY(order_.recipients.add_list(list, Recipients::Source::header));
   if (order_.recipients.empty())
-    return Error{Kind::usage, order_.recipients_from_header
-                                  ? "no recipient addresses found in message header"
-                                  : "recipient addresses must be given on the command line or with -t"};
+    return Error{Kind::usage,
+                 order_.recipients_from_header
+                     ? "no recipient addresses found in message header"
+                     : "recipient addresses must be given on the command line or with -t"};
   TRY_LET(storage, Storage::create(context_.spool, context_.spool_trouble, arrival_));
   storage_.emplace(std::move(storage));
   store::Envelope envelope{arrival_, context_.who->uid, {order_.sender}, order_.recipients.take()};
@@ -111,7 +121,8 @@ Result<> Composer::store(std::string_view text) {
   TRY(storage_->append(text));
   const auto limit = context_.site->size_limit;
   if (limit != 0 && storage_->message_bytes() > limit)
-    return Error{Kind::data, cat("message is larger than size_limit of [spool], ", limit, " bytes")};
+    return Error{Kind::data,
+                 cat("message is larger than size_limit of [spool], ", limit, " bytes")};
   return {};
 }
 
@@ -152,7 +163,8 @@ void Composer::check_utf8(std::string_view text) {
     if (length == 0) break;
     rest.remove_prefix(length);
   }
-  if (rest.size() < 4 && !rest.empty() && base::eight_bit(rest[0])) utf8_carry_ = rest;  // may be the beginning of one
+  if (rest.size() < 4 && !rest.empty() && base::eight_bit(rest[0]))
+    utf8_carry_ = rest;  // may be the beginning of one
   else utf8_ = rest.empty();
 }
 
@@ -164,7 +176,8 @@ Result<Stored> Composer::finish() {
   if (!storage_) TRY(end_header());
   if (carriage_return_ == CarriageReturn::undecided) TRY(body_piece("\r"));
   if (last_ != '\n') TRY(store("\n"));
-  TRY_LET(id, storage_->commit(late_mime_fields(header_, eight_bit_, utf8_ && utf8_carry_.empty())));
+  TRY_LET(id,
+          storage_->commit(late_mime_fields(header_, eight_bit_, utf8_ && utf8_carry_.empty())));
   return Stored{std::move(id), storage_->in_spool(), storage_->message_bytes()};
 }
 

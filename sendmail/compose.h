@@ -1,5 +1,6 @@
-// compose.h - one message on its way from its writer to storage, well-formed whatever was written: line ends, header,
-// missing fields. Fed with text of any size in pieces of any size; memory does not grow with the message.
+// compose.h - one message on its way from its writer to storage, well-formed whatever was written:
+// line ends, header, missing fields. Fed with text of any size in pieces of any size; memory does
+// not grow with the message.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,8 @@ namespace submit {
 struct Context {
   const store::Site* site = nullptr;
   const base::Identity* who = nullptr;
-  const store::Spool* spool = nullptr;  ///< nullptr: it cannot be opened, and `spool_trouble` says why
+  const store::Spool* spool =
+      nullptr;  ///< nullptr: it cannot be opened, and `spool_trouble` says why
   std::string spool_trouble;
   base::Time (*clock)() = nullptr;
 };
@@ -32,7 +34,7 @@ struct Order {
   store::Sender sender;
   Recipients recipients{""};
   bool recipients_from_header = false;
-  std::string full_name;                ///< for a From field that is missing; empty: passwd's
+  std::string full_name;  ///< for a From field that is missing; empty: passwd's
 };
 
 /// What was stored.
@@ -45,7 +47,8 @@ struct Stored {
 class Composer {
  public:
   Composer(const Context& context, Order order);
-  /// Text with LF, CRLF or mixed line ends. Errors: usage (no recipient), data (addresses, size), retry.
+  /// Text with LF, CRLF or mixed line ends. Errors: usage (no recipient), data (addresses, size),
+  /// retry.
   base::Result<> append(std::string_view text);
   /// The end of the message and the commit point. Errors: as append.
   base::Result<Stored> finish();
@@ -69,8 +72,8 @@ class Composer {
   std::optional<Storage> storage_;  // engaged from the end of the header on
   std::string line_;                // the beginning of a header line whose end has not come yet
   bool line_begun_ = false;         // ... and was given to header_ because it is long
-  // The last byte was a CR: it ended a header line, and an LF behind it belongs to it; or it is not known yet whether it
-  // is content of the body or half of a line end.
+  // The last byte was a CR: it ended a header line, and an LF behind it belongs to it; or it is not
+  // known yet whether it is content of the body or half of a line end.
   enum class CarriageReturn { none, ended_line, undecided };
   CarriageReturn carriage_return_ = CarriageReturn::none;
   bool eight_bit_ = false, utf8_ = true;

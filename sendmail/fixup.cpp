@@ -10,12 +10,15 @@ using rfc::Field;
 
 namespace {
 
-bool recipient_field(Field field) { return field == Field::to || field == Field::cc || field == Field::bcc; }
+bool recipient_field(Field field) {
+  return field == Field::to || field == Field::cc || field == Field::bcc;
+}
 bool resent_recipient_field(Field field) {
   return field == Field::resent_to || field == Field::resent_cc || field == Field::resent_bcc;
 }
 bool secret_or_stale(Field field) {
-  return field == Field::bcc || field == Field::resent_bcc || field == Field::return_path || field == Field::content_length;
+  return field == Field::bcc || field == Field::resent_bcc || field == Field::return_path ||
+         field == Field::content_length;
 }
 
 }  // namespace
@@ -29,7 +32,8 @@ HeaderFixup::Taken HeaderFixup::line(std::string_view text, std::string& out) {
   }
   if (first && text.starts_with("\xef\xbb\xbf") && rfc::field_name_length(text.substr(3)) > 0)
     text.remove_prefix(3);  // an editor's byte order mark would make the first field a body line
-  if ((sink_ == Sink::none || sink_ == Sink::drop) && seen_ == 0 && (text.starts_with("From ") || text.starts_with(">From "))) {
+  if ((sink_ == Sink::none || sink_ == Sink::drop) && seen_ == 0 &&
+      (text.starts_with("From ") || text.starts_with(">From "))) {
     first_line_ = true;  // an mbox's separator; its sender is nobody's word
     sink_ = Sink::drop;
     return Taken::yes;
@@ -43,10 +47,11 @@ HeaderFixup::Taken HeaderFixup::line(std::string_view text, std::string& out) {
 
 void HeaderFixup::begin_field(std::string_view text, std::size_t name_length, std::string& out) {
   field_ = rfc::field_of(text.substr(0, name_length));
-  const bool collected = collect_recipients_ && (recipient_field(field_) || resent_recipient_field(field_));
+  const bool collected =
+      collect_recipients_ && (recipient_field(field_) || resent_recipient_field(field_));
   sink_ = collected || (rfc::holds_addresses(field_) && !secret_or_stale(field_)) ? Sink::hold
-          : secret_or_stale(field_)                                             ? Sink::drop
-                                                                                : Sink::copy;
+          : secret_or_stale(field_)                                               ? Sink::drop
+                                                                                  : Sink::copy;
   body_offset_ = text.find(':') + 1;
   if (field_ != Field::from || !base::trim(text.substr(body_offset_)).empty()) seen_ |= bit(field_);
   seen_ |= bit(Field::other);  // the header has begun
@@ -84,8 +89,9 @@ void HeaderFixup::end_field(std::string& out) {
 void HeaderFixup::finish(std::string& out) { end_field(out); }
 
 bool HeaderFixup::resent() const {
-  for (const Field field : {Field::resent_from, Field::resent_sender, Field::resent_to, Field::resent_cc, Field::resent_bcc,
-                            Field::resent_date, Field::resent_message_id, Field::resent_reply_to})
+  for (const Field field :
+       {Field::resent_from, Field::resent_sender, Field::resent_to, Field::resent_cc,
+        Field::resent_bcc, Field::resent_date, Field::resent_message_id, Field::resent_reply_to})
     if (has(field)) return true;
   return false;
 }

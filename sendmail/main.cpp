@@ -1,11 +1,12 @@
 // sendmail/main.cpp - accept a message and store it. See sendmail(8).
+#include "lib/base/main.h"
+
 #include <sysexits.h>
 #include <unistd.h>
 
 #include <cstdlib>
 
 #include "lib/base/log.h"
-#include "lib/base/main.h"
 #include "lib/base/process.h"
 #include "lib/base/text.h"
 #include "lib/store/start.h"
@@ -26,7 +27,8 @@ bool stored_in_spool = false;
 
 void note_stored(const submit::Context& context, const submit::Stored& stored) {
   stored_in_spool = stored_in_spool || stored.in_spool;
-  base::log("pickup", base::Level::info, cat(stored.id, ": uid=", context.who->uid, " from=<", context.who->login(), ">"));
+  base::log("pickup", base::Level::info,
+            cat(stored.id, ": uid=", context.who->uid, " from=<", context.who->login(), ">"));
 }
 
 // Reads to the end of input, or to a lone dot where a person types it.
@@ -57,7 +59,8 @@ Result<int> deliver(const submit::Context& context, const Invocation& invocation
   if (order.recipients.empty() && !order.recipients_from_header)
     return Error{Kind::usage, "recipient addresses must be given on the command line or with -t"};
   submit::Composer composer(context, std::move(order));
-  // Only a person at a terminal ends a message with a dot; a report that holds one must not be cut there.
+  // Only a person at a terminal ends a message with a dot; a report that holds one must not be cut
+  // there.
   TRY(read_message(composer, !invocation.ignore_dots && ::isatty(STDIN_FILENO) == 1));
   TRY_LET(stored, composer.finish());
   note_stored(context, stored);
@@ -68,7 +71,8 @@ Result<int> submit_mail(const Invocation& invocation) {
   const auto who = base::identity();
   const auto place = store::find_place(who, std::nullopt, std::getenv("POSTBAG_CONFIG"));
   const auto site = store::load_site(place);
-  // A mistake in the configuration is told, and the message is stored all the same: the flush waits for its mending.
+  // A mistake in the configuration is told, and the message is stored all the same: the flush waits
+  // for its mending.
   if (!place.remark.empty()) base::complain(place.remark);
   for (const auto& mistake : site.mistakes) {
     base::complain(mistake);
@@ -76,22 +80,26 @@ Result<int> submit_mail(const Invocation& invocation) {
   }
   auto spool = store::create_spool(site, place, who);
   if (!spool && spool.error().kind == Kind::config) return std::move(spool).error();
-  submit::Context context{&site, &who, spool ? &spool.value() : nullptr, spool ? "" : spool.error().text, base::now};
+  submit::Context context{&site, &who, spool ? &spool.value() : nullptr,
+                          spool ? "" : spool.error().text, base::now};
   auto status = invocation.mode == Invocation::Mode::smtp
                     ? submit::serve(context, STDIN_FILENO, STDOUT_FILENO, note_stored)
                     : deliver(context, invocation);
   if (!stored_in_spool || invocation.queue_only) return status;
-  if (invocation.verbose && ::isatty(STDOUT_FILENO) == 1) store::run_flush(spool.value(), place, who);
+  if (invocation.verbose && ::isatty(STDOUT_FILENO) == 1)
+    store::run_flush(spool.value(), place, who);
   else store::start_flush(spool.value(), place, who);
   return status;
 }
 
-Result<int> exec_sibling(const std::string& name, const std::string& installed, std::vector<std::string> options) {
+Result<int> exec_sibling(const std::string& name, const std::string& installed,
+                         std::vector<std::string> options) {
   const auto program = base::sibling(name, installed);
   if (!program) return Error{Kind::unavailable, cat(installed, ": not installed")};
   options.insert(options.begin(), name);
   std::vector<std::string> environment;
-  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) environment.emplace_back(*variable);
+  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable)
+    environment.emplace_back(*variable);
   return base::exec(*program, options, environment);
 }
 
@@ -100,12 +108,16 @@ Result<int> sendmail(base::Args args) {
   for (const auto& remark : invocation.remarks) base::complain(remark);
   switch (invocation.mode) {
     case Invocation::Mode::list_queue: return exec_sibling("mailq", "/usr/bin/mailq", {});
-    case Invocation::Mode::build_aliases: return exec_sibling("newaliases", "/usr/bin/newaliases", {});
+    case Invocation::Mode::build_aliases:
+      return exec_sibling("newaliases", "/usr/bin/newaliases", {});
     case Invocation::Mode::run_queue:
-      return exec_sibling("postbag-flush", "/usr/libexec/postbag/postbag-flush", invocation.flush_options);
-    case Invocation::Mode::verify: return Error{Kind::usage, "-bv: addresses cannot be verified before local delivery exists"};
+      return exec_sibling("postbag-flush", "/usr/libexec/postbag/postbag-flush",
+                          invocation.flush_options);
+    case Invocation::Mode::verify:
+      return Error{Kind::usage, "-bv: addresses cannot be verified before local delivery exists"};
     case Invocation::Mode::nothing: return EX_OK;
-    case Invocation::Mode::deliver: case Invocation::Mode::smtp: break;
+    case Invocation::Mode::deliver:
+    case Invocation::Mode::smtp: break;
   }
   return submit_mail(invocation);
 }

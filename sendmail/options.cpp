@@ -34,9 +34,11 @@ class Parser {
       TRY(letters(word.substr(1)));
     }
     for (; at_ < args_.size(); ++at_) {
-      // Behind the first recipient nothing is an option; what looks like one is an attack or a mistake.
+      // Behind the first recipient nothing is an option; what looks like one is an attack or a
+      // mistake.
       if (args_[at_].starts_with('-'))
-        return Error{Kind::usage, cat(base::printable(args_[at_]), ": a recipient cannot begin with '-'")};
+        return Error{Kind::usage,
+                     cat(base::printable(args_[at_]), ": a recipient cannot begin with '-'")};
       invocation_.recipients.push_back(args_[at_]);
     }
     return std::move(invocation_);
@@ -72,15 +74,22 @@ class Parser {
 
   Result<> mode(std::string_view word) {
     using Mode = Invocation::Mode;
-    struct Known { std::string_view word; Mode mode; };
-    constexpr Known known[] = {{"m", Mode::deliver},       {"s", Mode::smtp},   {"p", Mode::list_queue},
-                               {"i", Mode::build_aliases}, {"v", Mode::verify}};
+    struct Known {
+      std::string_view word;
+      Mode mode;
+    };
+    constexpr Known known[] = {{"m", Mode::deliver},
+                               {"s", Mode::smtp},
+                               {"p", Mode::list_queue},
+                               {"i", Mode::build_aliases},
+                               {"v", Mode::verify}};
     for (const auto& [name, mode] : known)
       if (word == name) {
         invocation_.mode = mode;
         return {};
       }
-    if (word == "d" || word == "D") return Error{Kind::usage, cat("-b", word, ": postbag has no daemon; nothing needs to run")};
+    if (word == "d" || word == "D")
+      return Error{Kind::usage, cat("-b", word, ": postbag has no daemon; nothing needs to run")};
     return Error{Kind::usage, cat("-b", base::printable(word), ": unknown mode; nothing was sent")};
   }
 
@@ -114,14 +123,17 @@ class Parser {
     std::string_view rest = word;
     const auto name = base::trim(base::take(rest, '='));
     if (base::iequals(name, "DeliveryMode")) delivery_mode(base::trim(rest));
-    if (base::iequals(name, "IgnoreDots")) invocation_.ignore_dots = !base::istarts_with(base::trim(rest), "f");
+    if (base::iequals(name, "IgnoreDots"))
+      invocation_.ignore_dots = !base::istarts_with(base::trim(rest), "f");
   }
 
   void notify(std::string_view word) {
     std::string list = base::lowered(word);
     for (const auto item : base::split(list, ','))
-      if (item != "success" && item != "failure" && item != "delay" && (item != "never" || list != "never")) {
-        invocation_.remarks.push_back(cat("-N ", base::printable(word), ": ignored: not success, failure, delay or never"));
+      if (item != "success" && item != "failure" && item != "delay" &&
+          (item != "never" || list != "never")) {
+        invocation_.remarks.push_back(
+            cat("-N ", base::printable(word), ": ignored: not success, failure, delay or never"));
         return;
       }
     invocation_.notify = list;
@@ -130,18 +142,23 @@ class Parser {
   void ret(std::string_view word) {
     const std::string list = base::lowered(word);
     if (list == "full" || list == "hdrs") invocation_.ret = list;
-    else invocation_.remarks.push_back(cat("-R ", base::printable(word), ": ignored: neither full nor hdrs"));
+    else
+      invocation_.remarks.push_back(
+          cat("-R ", base::printable(word), ": ignored: neither full nor hdrs"));
   }
 
   void value(char letter, std::string_view word) {
     switch (letter) {
-      case 'f': case 'r': invocation_.sender = word; break;
+      case 'f':
+      case 'r': invocation_.sender = word; break;
       case 'F': invocation_.full_name = word; break;
       case 'o': short_option(word); break;
       case 'O': long_option(word); break;
       case 'N': notify(word); break;
       case 'R': ret(word); break;
-      case 'V': invocation_.envid = rfc::is_xtext(word) ? std::string(word) : rfc::xtext(word); break;
+      case 'V':
+        invocation_.envid = rfc::is_xtext(word) ? std::string(word) : rfc::xtext(word);
+        break;
       default: break;  // accepted, of no meaning here
     }
   }

@@ -14,14 +14,19 @@ using base::Error;
 using base::Kind;
 using base::Result;
 
-Result<> Recipients::add(const rfc::Path& path, std::string notify, std::string orcpt, bool mailbox) {
+Result<> Recipients::add(const rfc::Path& path, std::string notify, std::string orcpt,
+                         bool mailbox) {
   const std::string& text = path.text();
   if (path.null()) return Error{Kind::data, "an empty recipient address"};
-  if (text[0] == '-') return Error{Kind::usage, cat(base::printable(text), ": a recipient cannot begin with '-'")};
+  if (text[0] == '-')
+    return Error{Kind::usage, cat(base::printable(text), ": a recipient cannot begin with '-'")};
   if (!path.qualified() && (text[0] == '|' || text[0] == '/' || text[0] == ':'))
-    return Error{Kind::data, cat(base::printable(text), ": commands, files and lists are for alias files only")};
+    return Error{Kind::data, cat(base::printable(text),
+                                 ": commands, files and lists are for alias files only")};
   using store::RecipientKind;
-  const auto kind = mailbox ? RecipientKind::mailbox : path.qualified() ? RecipientKind::address : RecipientKind::unqualified;
+  const auto kind = mailbox            ? RecipientKind::mailbox
+                    : path.qualified() ? RecipientKind::address
+                                       : RecipientKind::unqualified;
   list_.push_back({kind, 0, std::move(notify), std::move(orcpt), text, text});
   return {};
 }
@@ -56,7 +61,8 @@ bool blank_separated(std::string_view list, Recipients::Source source) {
   return true;
 }
 
-// What only an alias file may hold; as a whole word, so that the reason is told instead of a grammar's complaint.
+// What only an alias file may hold; as a whole word, so that the reason is told instead of a
+// grammar's complaint.
 bool alias_target(std::string_view list) {
   const auto text = base::trim(list);
   return text.starts_with('|') || text.starts_with("\"|") || text.starts_with(":include:") ||
@@ -66,11 +72,17 @@ bool alias_target(std::string_view list) {
 }  // namespace
 
 Result<> Recipients::add_list(std::string_view list, Source source) {
+  // In a header line ends are folding; on a command line they are an attack.
+  if (source == Source::command_line && std::any_of(list.begin(), list.end(), base::control))
+    return Error{Kind::data,
+                 cat(base::printable(list, 200), ": a control character in an address")};
   if (alias_target(list))
-    return Error{Kind::data, cat(base::printable(base::trim(list)), ": commands, files and lists are for alias files only")};
+    return Error{Kind::data, cat(base::printable(base::trim(list)),
+                                 ": commands, files and lists are for alias files only")};
   if (blank_separated(list, source)) {
     std::size_t at = 0;
-    for (auto word = next_word(list, at); !word.empty(); word = next_word(list, at)) TRY(add_word(word));
+    for (auto word = next_word(list, at); !word.empty(); word = next_word(list, at))
+      TRY(add_word(word));
     return {};
   }
   rfc::AddressList walk(list);
@@ -84,7 +96,8 @@ Result<> Recipients::add_list(std::string_view list, Source source) {
 
 namespace {
 
-// The order in which duplicates are neighbours: the domain's case does not count, the local part's does.
+// The order in which duplicates are neighbours: the domain's case does not count, the local part's
+// does.
 struct Key {
   std::string_view local, domain;
   explicit Key(const store::Recipient& recipient) {
@@ -96,7 +109,9 @@ struct Key {
   int compare(const Key& other) const {
     if (const int order = local.compare(other.local)) return order;
     const auto lower_less = [](char a, char b) { return base::lower(a) < base::lower(b); };
-    if (std::lexicographical_compare(domain.begin(), domain.end(), other.domain.begin(), other.domain.end(), lower_less)) return -1;
+    if (std::lexicographical_compare(domain.begin(), domain.end(), other.domain.begin(),
+                                     other.domain.end(), lower_less))
+      return -1;
     return base::iequals(domain, other.domain) ? 0 : 1;
   }
 };
@@ -112,7 +127,8 @@ std::vector<store::Recipient> Recipients::take() {
   });
   std::vector<bool> again(list_.size());
   for (std::size_t i = 1; i < order.size(); ++i)
-    again[order[i]] = Key(list_[order[i]]).compare(Key(list_[order[i - 1]])) == 0 && list_[order[i]].kind == list_[order[i - 1]].kind;
+    again[order[i]] = Key(list_[order[i]]).compare(Key(list_[order[i - 1]])) == 0 &&
+                      list_[order[i]].kind == list_[order[i - 1]].kind;
   std::size_t kept = 0;
   for (std::size_t i = 0; i < list_.size(); ++i) {
     if (again[i]) continue;
@@ -124,6 +140,9 @@ std::vector<store::Recipient> Recipients::take() {
 }
 
 Result<rfc::Path> parse_sender(std::string_view text) {
+  if (std::any_of(text.begin(), text.end(), base::control))
+    return Error{Kind::data,
+                 cat(base::printable(text, 200), ": a control character in an address")};
   text = base::trim(text);
   if (text.empty() || text == "<>") return rfc::Path();
   if (auto path = rfc::Path::parse(text)) return path;

@@ -1,4 +1,5 @@
-// recipients.h - who a message is for and who it is from: words of a command line and header fields into an envelope.
+// recipients.h - who a message is for and who it is from: words of a command line and header fields
+// into an envelope.
 #pragma once
 
 #include <string>
@@ -16,14 +17,17 @@ class Recipients {
   explicit Recipients(std::string notify) : notify_(std::move(notify)) {}
 
   enum class Source { command_line, header };
-  /// An address list: a word of the command line, or the body of a header field. An unqualified address stays so;
-  /// `\user` means that user's mailbox whatever the aliases say. Blanks separate addresses as commas do, in a header
-  /// only where every word holds an '@' (elsewhere a name without its address would become recipients).
-  /// Errors: data (malformed, a control character, a `|command`, `/file` or `:include:`, which only aliases may hold);
-  /// usage (begins with '-'). The text names the address.
+  /// An address list: a word of the command line, or the body of a header field. An unqualified
+  /// address stays so;
+  /// `\user` means that user's mailbox whatever the aliases say. Blanks separate addresses as
+  /// commas do, in a header only where every word holds an '@' (elsewhere a name without its
+  /// address would become recipients). Errors: data (malformed, a control character, a `|command`,
+  /// `/file` or `:include:`, which only aliases may hold); usage (begins with '-'). The text names
+  /// the address.
   base::Result<> add_list(std::string_view list, Source source);
   /// One parsed path with DSN parameters of its own (`-bs`). Errors: as add_list.
-  base::Result<> add(const rfc::Path& path, std::string notify, std::string orcpt, bool mailbox = false);
+  base::Result<> add(const rfc::Path& path, std::string notify, std::string orcpt,
+                     bool mailbox = false);
 
   bool empty() const { return list_.empty(); }
   std::size_t count() const { return list_.size(); }
@@ -36,7 +40,8 @@ class Recipients {
   std::vector<store::Recipient> list_;
 };
 
-/// The envelope sender from -f: an address, "<>" or nothing (null), or one with a display name. Errors: data.
+/// The envelope sender from -f: an address, "<>" or nothing (null), or one with a display name.
+/// Errors: data.
 base::Result<rfc::Path> parse_sender(std::string_view text);
 
 }  // namespace submit

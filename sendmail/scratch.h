@@ -1,5 +1,5 @@
-// scratch.h - text that must wait before it can be written where it belongs: in memory while it is small, then in a file
-// without a name, so that a header of any size costs no memory.
+// scratch.h - text that must wait before it can be written where it belongs: in memory while it is
+// small, then in a file without a name, so that a header of any size costs no memory.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,8 @@ namespace submit {
 
 class Scratch {
  public:
-  /// folder: where the file would lie; -1: in memory. The file has no name and goes with the process.
+  /// folder: where the file would lie; -1: in memory. The file has no name and goes with the
+  /// process.
   explicit Scratch(int folder) : folder_(folder) {}
   /// Text to be appended; taken over by settle().
   std::string& buffer() { return buffer_; }

@@ -15,16 +15,18 @@ using base::Result;
 
 namespace {
 
-constexpr std::size_t longest_head = 256u << 20;      // an envelope in memory
-constexpr std::size_t longest_command = 12 * 1024;  // RFC 5321 wants 512; DSN and long addresses need more
+constexpr std::size_t longest_head = 256u << 20;  // an envelope in memory
+constexpr std::size_t longest_command =
+    12 * 1024;  // RFC 5321 wants 512; DSN and long addresses need more
 
-/// Buffered input; replies wait until nothing more has come, so that a pipelining client gets them together (RFC 2920).
+/// Buffered input; replies wait until nothing more has come, so that a pipelining client gets them
+/// together (RFC 2920).
 class Line {
  public:
   Line(int input, int output) : input_(input), output_(output) {}
 
-  /// The next line with its LF, or the rest before the end of input; empty at the end. Longer ones are cut, the rest
-  /// dropped, and `cut` set.
+  /// The next line with its LF, or the rest before the end of input; empty at the end. Longer ones
+  /// are cut, the rest dropped, and `cut` set.
   Result<std::string> read(std::size_t limit, bool& cut) {
     std::string line;
     cut = false;
@@ -35,7 +37,8 @@ class Line {
       }
       const char* from = buffer_ + at_;
       const auto* newline = static_cast<const char*>(std::memchr(from, '\n', end_ - at_));
-      const std::size_t count = newline != nullptr ? static_cast<std::size_t>(newline - from) + 1 : end_ - at_;
+      const std::size_t count =
+          newline != nullptr ? static_cast<std::size_t>(newline - from) + 1 : end_ - at_;
       const auto room = std::min(count, limit - line.size());
       if (room < count) cut = true;
       line.append(from, room);
@@ -65,7 +68,9 @@ class Line {
   }
 
   void reply(std::string_view text) { replies_ += cat(text, "\r\n"); }
-  Result<> send() { return base::write_all(output_, std::exchange(replies_, {}), "standard output"); }
+  Result<> send() {
+    return base::write_all(output_, std::exchange(replies_, {}), "standard output");
+  }
 
  private:
   Result<bool> fill() {
@@ -87,11 +92,13 @@ class DataText {
  public:
   explicit DataText(bool lone_lf_ends) : lone_lf_ends_(lone_lf_ends) {}
 
-  /// What `input` yields until the end; true when the final dot has been seen and the rest is left in `input`.
-  /// Only CRLF.CRLF ends the message, else a line that ends in a bare LF could smuggle a second one in (CVE-2023-51764).
+  /// What `input` yields until the end; true when the final dot has been seen and the rest is left
+  /// in `input`. Only CRLF.CRLF ends the message, else a line that ends in a bare LF could smuggle
+  /// a second one in (CVE-2023-51764).
   bool feed(std::string_view line, std::string& text) {
     const bool starts = std::exchange(line_starts_, false);
-    if (starts && after_line_end_ && (line == ".\r\n" || (lone_lf_ends_ && line == ".\n"))) return true;
+    if (starts && after_line_end_ && (line == ".\r\n" || (lone_lf_ends_ && line == ".\n")))
+      return true;
     const bool crlf = line.ends_with("\r\n") || (line == "\n" && cr_before_);
     cr_before_ = line.ends_with('\r');
     if (starts && after_line_end_ && line.starts_with('.')) line.remove_prefix(1);
@@ -110,7 +117,8 @@ class DataText {
 
 class Session {
  public:
-  Session(const Context& context, int input, int output, void (*stored)(const Context&, const Stored&))
+  Session(const Context& context, int input, int output,
+          void (*stored)(const Context&, const Stored&))
       : context_(context), line_(input, output), stored_(stored) {}
 
   Result<int> run() {
@@ -118,7 +126,8 @@ class Session {
     while (!ended_) {
       bool cut = false;
       TRY_LET(text, line_.read(longest_command, cut));
-      if (!text.ends_with('\n') && !cut) break;  // the end of input; a command without its end is none
+      if (!text.ends_with('\n') && !cut)
+        break;  // the end of input; a command without its end is none
       if (std::exchange(first_, false)) lone_lf_ = !text.ends_with("\r\n");
       if (cut) line_.reply("500 5.5.2 Line too long");
       else if (text.find('\0') != std::string::npos) line_.reply("500 5.5.2 NUL byte");
@@ -130,11 +139,15 @@ class Session {
 
  private:
   Result<> command(std::string_view text) {
-    struct Known { std::string_view verb; Result<> (Session::*act)(std::string_view); };
-    static constexpr Known table[] = {
-        {"EHLO", &Session::ehlo}, {"HELO", &Session::helo}, {"MAIL", &Session::mail}, {"RCPT", &Session::rcpt},
-        {"DATA", &Session::data}, {"RSET", &Session::rset}, {"NOOP", &Session::noop}, {"QUIT", &Session::quit},
-        {"VRFY", &Session::vrfy}, {"XENTRY", &Session::xentry}};
+    struct Known {
+      std::string_view verb;
+      Result<> (Session::*act)(std::string_view);
+    };
+    static constexpr Known table[] = {{"EHLO", &Session::ehlo}, {"HELO", &Session::helo},
+                                      {"MAIL", &Session::mail}, {"RCPT", &Session::rcpt},
+                                      {"DATA", &Session::data}, {"RSET", &Session::rset},
+                                      {"NOOP", &Session::noop}, {"QUIT", &Session::quit},
+                                      {"VRFY", &Session::vrfy}, {"XENTRY", &Session::xentry}};
     std::string_view rest = text;
     const auto verb = base::take(rest, ' ');
     for (const auto& [name, act] : table)
@@ -158,8 +171,14 @@ class Session {
     line_.reply(cat("250 ", context_.site->host_name));
     return {};
   }
-  Result<> noop(std::string_view) { line_.reply("250 2.0.0 Ok"); return {}; }
-  Result<> vrfy(std::string_view) { line_.reply("252 2.0.0 Cannot verify, but will accept"); return {}; }
+  Result<> noop(std::string_view) {
+    line_.reply("250 2.0.0 Ok");
+    return {};
+  }
+  Result<> vrfy(std::string_view) {
+    line_.reply("252 2.0.0 Cannot verify, but will accept");
+    return {};
+  }
   Result<> rset(std::string_view) {
     reset();
     line_.reply("250 2.0.0 Ok");
@@ -176,7 +195,8 @@ class Session {
     recipients_ = Recipients("");
   }
 
-  // "FROM:<path> parameters" into the path; the words behind it stay in `text`. nullopt: refused already.
+  // "FROM:<path> parameters" into the path; the words behind it stay in `text`. nullopt: refused
+  // already.
   std::optional<rfc::Path> path_of(std::string_view& text, std::string_view keyword) {
     if (!base::istarts_with(text, keyword)) {
       line_.reply("501 5.5.4 Syntax: MAIL FROM:<address> or RCPT TO:<address>");
@@ -185,7 +205,9 @@ class Session {
     text = base::trim(text.substr(keyword.size()));
     std::size_t end = 0;
     bool quoted = false;
-    for (; end < text.size() && (quoted || (text[end] != '>' && (text[0] == '<' || text[end] != ' '))); ++end) {
+    for (; end < text.size() &&
+           (quoted || (text[end] != '>' && (text[0] == '<' || text[end] != ' ')));
+         ++end) {
       if (quoted && text[end] == '\\') ++end;
       else if (text[end] == '"') quoted = !quoted;
     }
@@ -198,19 +220,35 @@ class Session {
   }
 
   Result<> mail(std::string_view text) {
-    if (sender_) { line_.reply("503 5.5.1 Sender already given"); return {}; }
+    if (sender_) {
+      line_.reply("503 5.5.1 Sender already given");
+      return {};
+    }
     if (text.size() < 5) text = "";
-    const auto path = text.empty() ? (line_.reply("501 5.5.4 Syntax: MAIL FROM:<address>"), std::nullopt) : path_of(text, "FROM:");
+    const auto path = text.empty()
+                          ? (line_.reply("501 5.5.4 Syntax: MAIL FROM:<address>"), std::nullopt)
+                          : path_of(text, "FROM:");
     if (!path) return {};
     for (const auto word : base::split(text, ' ')) {
       std::string_view value = word;
       const auto name = base::take(value, '=');
-      if (word.empty() || base::iequals(name, "BODY") || base::iequals(name, "SMTPUTF8") || base::iequals(name, "AUTH")) continue;
-      if (!base::iequals(name, "SIZE")) { line_.reply(cat("555 5.5.4 ", base::printable(name, 60), ": not known")); return {}; }
+      if (word.empty() || base::iequals(name, "BODY") || base::iequals(name, "SMTPUTF8") ||
+          base::iequals(name, "AUTH"))
+        continue;
+      if (!base::iequals(name, "SIZE")) {
+        line_.reply(cat("555 5.5.4 ", base::printable(name, 60), ": not known"));
+        return {};
+      }
       const auto bytes = base::to_number<std::uint64_t>(value);
       const auto limit = context_.site->size_limit;
-      if (!bytes) { line_.reply("501 5.5.4 SIZE is not a number"); return {}; }
-      if (limit != 0 && *bytes > limit) { line_.reply(cat("552 5.3.4 Larger than ", limit, " bytes")); return {}; }
+      if (!bytes) {
+        line_.reply("501 5.5.4 SIZE is not a number");
+        return {};
+      }
+      if (limit != 0 && *bytes > limit) {
+        line_.reply(cat("552 5.3.4 Larger than ", limit, " bytes"));
+        return {};
+      }
     }
     sender_ = *path;
     line_.reply("250 2.1.0 Ok");
@@ -218,18 +256,31 @@ class Session {
   }
 
   Result<> rcpt(std::string_view text) {
-    if (!sender_) { line_.reply("503 5.5.1 MAIL first"); return {}; }
-    if (text.size() < 3) { line_.reply("501 5.5.4 Syntax: RCPT TO:<address>"); return {}; }
+    if (!sender_) {
+      line_.reply("503 5.5.1 MAIL first");
+      return {};
+    }
+    if (text.size() < 3) {
+      line_.reply("501 5.5.4 Syntax: RCPT TO:<address>");
+      return {};
+    }
     const auto path = path_of(text, "TO:");
     if (!path) return {};
-    if (!text.empty()) { line_.reply("555 5.5.4 Parameters not known"); return {}; }
+    if (!text.empty()) {
+      line_.reply("555 5.5.4 Parameters not known");
+      return {};
+    }
     const auto added = recipients_.add(*path, "", "");
-    line_.reply(added ? "250 2.1.5 Ok" : cat("553 5.1.3 ", base::printable(added.error().text, 400)));
+    line_.reply(added ? "250 2.1.5 Ok"
+                      : cat("553 5.1.3 ", base::printable(added.error().text, 400)));
     return {};
   }
 
   Result<> data(std::string_view) {
-    if (!sender_ || recipients_.empty()) { line_.reply(!sender_ ? "503 5.5.1 MAIL first" : "554 5.5.1 No valid recipients"); return {}; }
+    if (!sender_ || recipients_.empty()) {
+      line_.reply(!sender_ ? "503 5.5.1 MAIL first" : "554 5.5.1 No valid recipients");
+      return {};
+    }
     line_.reply("354 End data with <CR><LF>.<CR><LF>");
     Order order;
     order.sender.path = *sender_;
@@ -241,7 +292,10 @@ class Session {
     for (;;) {
       // Whole lines as long as they are short; a long one comes in pieces.
       TRY_LET(line, data_line());
-      if (line.empty()) { ended_ = true; return {}; }  // the end of input inside a message: nothing is queued
+      if (line.empty()) {
+        ended_ = true;
+        return {};
+      }  // the end of input inside a message: nothing is queued
       std::string text;
       if (decoder.feed(line, text)) break;
       if (state) state = composer.append(text);  // after a failure the rest is read and dropped
@@ -279,16 +333,23 @@ class Session {
     line_.reply(cat(permanent ? "554 5.6.0 " : "451 4.3.0 ", base::printable(error.text, 400)));
   }
 
-  // The entry's envelope is parsed again: whoever connects is not to be believed, only to be stored.
+  // The entry's envelope is parsed again: whoever connects is not to be believed, only to be
+  // stored.
   Result<> xentry(std::string_view text) {
     const auto size = base::to_number<std::uint64_t>(text);
-    if (!size) { line_.reply("501 5.5.4 Syntax: XENTRY <size>"); return {}; }
+    if (!size) {
+      line_.reply("501 5.5.4 Syntax: XENTRY <size>");
+      return {};
+    }
     line_.reply("354 Send the entry");
     std::uint64_t left = *size;
     std::string head;
     while (left > 0 && head.size() < longest_head && !store::head_complete(head)) {
       TRY_LET(piece, line_.some(left));
-      if (piece.empty()) { ended_ = true; return {}; }
+      if (piece.empty()) {
+        ended_ = true;
+        return {};
+      }
       head.append(piece);
       left -= piece.size();
     }
@@ -296,10 +357,16 @@ class Session {
     // What a failure left unread must not be taken for commands.
     while (left > 0) {
       TRY_LET(piece, line_.some(left));
-      if (piece.empty()) { ended_ = true; return {}; }
+      if (piece.empty()) {
+        ended_ = true;
+        return {};
+      }
       left -= piece.size();
     }
-    if (!stored) { refuse(stored.error()); return {}; }
+    if (!stored) {
+      refuse(stored.error());
+      return {};
+    }
     line_.reply(cat("250 2.0.0 Ok: queued as ", stored.value().id));
     stored_(context_, stored.value());
     return {};
@@ -309,7 +376,8 @@ class Session {
     TRY_LET(entry, store::parse_entry(head));
     entry.envelope.uid = context_.who->uid;
     const auto limit = context_.site->size_limit;
-    if (limit != 0 && entry.facts.bytes > limit) return Error{Kind::data, cat("message is larger than ", limit, " bytes")};
+    if (limit != 0 && entry.facts.bytes > limit)
+      return Error{Kind::data, cat("message is larger than ", limit, " bytes")};
     if (context_.spool == nullptr) return Error{Kind::retry, context_.spool_trouble};
     TRY_LET(draft, store::Draft::create(*context_.spool, context_.clock()));
     TRY(draft.begin(entry.envelope, "", 0));
@@ -320,7 +388,8 @@ class Session {
       left -= piece.size();
       TRY(draft.append(piece));
     }
-    if (draft.facts() != entry.facts) return Error{Kind::data, "the entry's facts do not fit its message"};
+    if (draft.facts() != entry.facts)
+      return Error{Kind::data, "the entry's facts do not fit its message"};
     TRY(draft.finish(""));
     TRY_LET(id, draft.commit());
     return Stored{std::string(id.text()), true, entry.facts.bytes};
@@ -336,7 +405,8 @@ class Session {
 
 }  // namespace
 
-Result<int> serve(const Context& context, int input, int output, void (*stored)(const Context&, const Stored&)) {
+Result<int> serve(const Context& context, int input, int output,
+                  void (*stored)(const Context&, const Stored&)) {
   return Session(context, input, output, stored).run();
 }
 

@@ -24,13 +24,16 @@ using base::Result;
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto time_to_find = std::chrono::milliseconds(4500);  // below the five seconds that a caller is promised
-constexpr auto time_to_store = std::chrono::minutes(5);         // the other side's fsync is never interrupted
+constexpr auto time_to_find =
+    std::chrono::milliseconds(4500);  // below the five seconds that a caller is promised
+constexpr auto time_to_store =
+    std::chrono::minutes(5);  // the other side's fsync is never interrupted
 
 // Wait for `events` until the deadline.
 Result<> ready(int fd, short events, Clock::time_point deadline) {
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
     if (left <= 0) return Error{Kind::retry, cat(submit_socket, ": no answer in time")};
     pollfd poll{fd, events, 0};
     const int count = ::poll(&poll, 1, static_cast<int>(left));
@@ -43,7 +46,8 @@ Result<> send_all(int fd, std::string_view text, Clock::time_point deadline) {
   while (!text.empty()) {
     TRY(ready(fd, POLLOUT, deadline));
     const auto sent = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0 && errno != EAGAIN && errno != EINTR) return base::system_error(Kind::retry, submit_socket, "send", errno);
+    if (sent < 0 && errno != EAGAIN && errno != EINTR)
+      return base::system_error(Kind::retry, submit_socket, "send", errno);
     if (sent > 0) text.remove_prefix(static_cast<std::size_t>(sent));
   }
   return {};
@@ -66,7 +70,8 @@ Result<rfc::SmtpReply> read_reply(int fd, Clock::time_point deadline) {
     if (line.ends_with('\r')) line.pop_back();
     const auto state = reader.feed(line);
     if (state == rfc::ReplyReader::State::complete) return reader.take();
-    if (state == rfc::ReplyReader::State::garbage) return Error{Kind::retry, cat(submit_socket, ": not an SMTP server")};
+    if (state == rfc::ReplyReader::State::garbage)
+      return Error{Kind::retry, cat(submit_socket, ": not an SMTP server")};
     line.clear();
   }
 }
@@ -95,7 +100,8 @@ Result<Fd> open_socket() {
 }
 
 Error nowhere(const std::string& trouble, const Error& socket_trouble) {
-  return Error{Kind::retry, cat("message not stored, try again: ", trouble, "; ", socket_trouble.text)};
+  return Error{Kind::retry,
+               cat("message not stored, try again: ", trouble, "; ", socket_trouble.text)};
 }
 
 }  // namespace
@@ -120,14 +126,17 @@ Result<> Storage::escape(Error trouble) {
   return draft_.move_to_memory();
 }
 
-Result<> Storage::begin(const store::Envelope& envelope, std::string_view top, std::size_t late_room) {
+Result<> Storage::begin(const store::Envelope& envelope, std::string_view top,
+                        std::size_t late_room) {
   auto begun = draft_.begin(envelope, top, late_room);
-  // What could not be written is still in the draft's buffer: after the move nothing need be said again.
+  // What could not be written is still in the draft's buffer: after the move nothing need be said
+  // again.
   return begun ? std::move(begun) : escape(std::move(begun).error());
 }
 
 Result<> Storage::append(std::string_view text) {
-  // In pieces of one buffer, so that a failure leaves at most that in doubt: the draft keeps all of it.
+  // In pieces of one buffer, so that a failure leaves at most that in doubt: the draft keeps all of
+  // it.
   constexpr std::size_t piece = 32 * 1024;
   for (std::size_t at = 0; at < text.size(); at += piece) {
     auto appended = draft_.append(text.substr(at, piece));
@@ -162,7 +171,9 @@ Result<std::string> Storage::hand_over() {
     at += got;
   }
   TRY_LET(reply, read_reply(fd, deadline));
-  if (!reply.positive()) return Error{reply.permanent() ? Kind::data : Kind::retry, cat(submit_socket, ": ", reply.shown())};
+  if (!reply.positive())
+    return Error{reply.permanent() ? Kind::data : Kind::retry,
+                 cat(submit_socket, ": ", reply.shown())};
   (void)send_all(fd, "QUIT\r\n", Clock::now() + std::chrono::seconds(1));
   return reply.text;
 }

@@ -5,7 +5,7 @@
 #include "lib/base/text.h"
 #include "lib/rfc/header.h"
 
-namespace flush {
+namespace spool {
 
 namespace {
 using base::cat;
@@ -129,9 +129,7 @@ Form quoted_form(std::string_view rest, std::size_t column, bool last) {
 
 void BodyEncoder::append(std::string_view piece, std::string& out) {
   switch (encoding_) {
-    case TransferEncoding::none:
-      out.append(piece);
-      return;
+    case TransferEncoding::none: out.append(piece); return;
     case TransferEncoding::quoted_printable:
       held_.append(piece);
       encode_quoted(false, out);
@@ -279,4 +277,4 @@ std::string with_transfer_encoding(std::string_view header, TransferEncoding enc
   return out;
 }
 
-}  // namespace flush
+}  // namespace spool

@@ -7,7 +7,8 @@ namespace base {
 Time now() {
   timespec moment{};
   ::clock_gettime(CLOCK_REALTIME, &moment);
-  return Time(std::chrono::seconds(moment.tv_sec) + std::chrono::microseconds(moment.tv_nsec / 1000));
+  return Time(std::chrono::seconds(moment.tv_sec) +
+              std::chrono::microseconds(moment.tv_nsec / 1000));
 }
 
 long local_offset(Time time) {

@@ -13,7 +13,8 @@ void Fd::reset() {
 
 Result<> Fd::close(std::string_view what) {
   // Linux frees the descriptor whatever close answers, EINTR included: never a second close.
-  if (::close(std::exchange(number_, -1)) != 0 && errno != EINTR) return system_error(what, "close", errno);
+  if (::close(std::exchange(number_, -1)) != 0 && errno != EINTR)
+    return system_error(what, "close", errno);
   return {};
 }
 
@@ -38,10 +39,12 @@ Result<> write_all_at(int fd, std::string_view data, std::uint64_t offset, std::
   return {};
 }
 
-Result<std::size_t> read_at(int fd, std::span<char> buffer, std::uint64_t offset, std::string_view what) {
+Result<std::size_t> read_at(int fd, std::span<char> buffer, std::uint64_t offset,
+                            std::string_view what) {
   std::size_t filled = 0;
   while (filled < buffer.size()) {
-    const auto got = ::pread(fd, buffer.data() + filled, buffer.size() - filled, static_cast<off_t>(offset + filled));
+    const auto got = ::pread(fd, buffer.data() + filled, buffer.size() - filled,
+                             static_cast<off_t>(offset + filled));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return system_error(Kind::io, what, "read", errno);
     if (got == 0) break;

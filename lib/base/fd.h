@@ -11,14 +11,18 @@
 
 namespace base {
 
-/// Owner of a descriptor. Whoever writes calls close() and checks it; the destructor is for files being thrown away.
+/// Owner of a descriptor. Whoever writes calls close() and checks it; the destructor is for files
+/// being thrown away.
 class Fd {
  public:
   Fd() = default;
   explicit Fd(int number) : number_(number) {}
   Fd(Fd&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
   Fd& operator=(Fd&& other) noexcept {
-    if (this != &other) { reset(); number_ = std::exchange(other.number_, -1); }
+    if (this != &other) {
+      reset();
+      number_ = std::exchange(other.number_, -1);
+    }
     return *this;
   }
   ~Fd() { reset(); }
@@ -39,7 +43,8 @@ Result<> write_all(int fd, std::string_view data, std::string_view what);
 /// Write everything at `offset`. Errors: io, retry.
 Result<> write_all_at(int fd, std::string_view data, std::uint64_t offset, std::string_view what);
 /// Read until `buffer` is full or the file ends; the number of bytes read. Errors: io.
-Result<std::size_t> read_at(int fd, std::span<char> buffer, std::uint64_t offset, std::string_view what);
+Result<std::size_t> read_at(int fd, std::span<char> buffer, std::uint64_t offset,
+                            std::string_view what);
 /// One read through interrupts; 0 at the end. Errors: io.
 Result<std::size_t> read_some(int fd, std::span<char> buffer, std::string_view what);
 /// fsync. Errors: io, retry.

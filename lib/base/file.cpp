@@ -10,7 +10,8 @@
 
 namespace base {
 
-Result<Fd> open_at(int directory, const std::string& name, int flags, unsigned mode, std::string_view what) {
+Result<Fd> open_at(int directory, const std::string& name, int flags, unsigned mode,
+                   std::string_view what) {
   for (;;) {
     Fd fd(::openat(directory, name.c_str(), flags | O_CLOEXEC, mode));
     if (fd) return fd;
@@ -33,7 +34,8 @@ Result<std::string> read_all(int fd, std::size_t limit, std::string_view what) {
     TRY_LET(got, read_some(fd, buffer, what));
     if (got == 0) return content;
     content.append(buffer, got);
-    if (content.size() > limit) return Error{Kind::data, cat(what, ": larger than ", limit, " bytes")};
+    if (content.size() > limit)
+      return Error{Kind::data, cat(what, ": larger than ", limit, " bytes")};
   }
 }
 }  // namespace
@@ -43,15 +45,17 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
   return read_all(fd.number(), limit, path);
 }
 
-Result<std::string> read_file_at(int directory, const std::string& name, std::size_t limit, std::string_view what) {
+Result<std::string> read_file_at(int directory, const std::string& name, std::size_t limit,
+                                 std::string_view what) {
   TRY_LET(fd, open_at(directory, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW, 0, what));
   return read_all(fd.number(), limit, what);
 }
 
-Result<> replace_file(int directory, const std::string& name, std::string_view content, bool durable,
-                      std::string_view what) {
+Result<> replace_file(int directory, const std::string& name, std::string_view content,
+                      bool durable, std::string_view what) {
   const std::string beside = name + ".new";
-  ::unlinkat(directory, beside.c_str(), 0);  // left by a crash; one writer at a time holds the folder's lock
+  ::unlinkat(directory, beside.c_str(),
+             0);  // left by a crash; one writer at a time holds the folder's lock
   TRY_LET(fd, open_at(directory, beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, what));
   const auto written = [&]() -> Result<> {
     if (::fchmod(fd.number(), 0600) != 0) return system_error(what, "chmod", errno);
@@ -77,10 +81,12 @@ Result<> make_directories(const std::string& path) {
       // A caller's umask may have taken our own bits away.
       if (::chmod(folder.c_str(), 0700) != 0) return system_error(folder, "chmod", errno);
       const auto slash = folder.rfind('/');
-      TRY_LET(parent, open_at(AT_FDCWD, slash == 0 ? "/" : folder.substr(0, slash), O_RDONLY | O_DIRECTORY, 0, folder));
+      TRY_LET(parent, open_at(AT_FDCWD, slash == 0 ? "/" : folder.substr(0, slash),
+                              O_RDONLY | O_DIRECTORY, 0, folder));
       TRY(sync(parent.number(), folder));
     } else if (errno != EEXIST) {
-      // A folder above may exist behind a mount or automounter that answers otherwise; only absence is an error.
+      // A folder above may exist behind a mount or automounter that answers otherwise; only absence
+      // is an error.
       const int number = errno;
       struct stat status;
       if (::stat(folder.c_str(), &status) != 0) return system_error(folder, "mkdir", number);
@@ -102,9 +108,11 @@ std::optional<std::string> unsafe_path(const std::string& path, uid_t uid) {
   for (;;) {
     struct stat status;
     if (::stat(part.c_str(), &status) != 0) return cat(part, ": cannot be examined");
-    if (status.st_uid != 0 && status.st_uid != uid) return cat(part, ": belongs to uid ", status.st_uid);
+    if (status.st_uid != 0 && status.st_uid != uid)
+      return cat(part, ": belongs to uid ", status.st_uid);
     const bool shared = (status.st_mode & 022) != 0;
-    const bool sticky = S_ISDIR(status.st_mode) && (status.st_mode & S_ISVTX) != 0 && status.st_uid == 0;
+    const bool sticky =
+        S_ISDIR(status.st_mode) && (status.st_mode & S_ISVTX) != 0 && status.st_uid == 0;
     if (shared && !sticky) return cat(part, ": can be written by others");
     if (part == "/" || part.find('/') == std::string::npos) return std::nullopt;
     const auto slash = part.rfind('/');

@@ -14,7 +14,9 @@ namespace {
 bool on_stderr = false;
 
 int priority(Level level) {
-  return LOG_MAIL | (level == Level::info ? LOG_INFO : level == Level::warning ? LOG_WARNING : LOG_ERR);
+  return LOG_MAIL | (level == Level::info      ? LOG_INFO
+                     : level == Level::warning ? LOG_WARNING
+                                               : LOG_ERR);
 }
 }  // namespace
 
@@ -29,7 +31,8 @@ void log(std::string_view part, Level level, std::string_view line) {
     ::openlog(tag.c_str(), LOG_PID, LOG_MAIL);
   }
   ::syslog(priority(level), "%s", text.c_str());
-  if (on_stderr) (void)write_all(STDERR_FILENO, cat("postbag/", part, ": ", text, "\n"), "standard error");
+  if (on_stderr)
+    (void)write_all(STDERR_FILENO, cat("postbag/", part, ": ", text, "\n"), "standard error");
 }
 
 }  // namespace base

@@ -19,7 +19,8 @@ std::string program_name;
 std::string output;
 bool closed_stdin = false;
 
-// A closed 0, 1 or 2 would become the number of the next file opened: a diagnostic would go into a message.
+// A closed 0, 1 or 2 would become the number of the next file opened: a diagnostic would go into a
+// message.
 bool repair_descriptors() {
   for (int fd = 0; fd <= 2; ++fd) {
     if (::fcntl(fd, F_GETFD) >= 0) continue;
@@ -49,7 +50,8 @@ int finish(Result<int> result) {
     complain(result.error().text);
     status = static_cast<int>(result.error().kind);
   }
-  if (const auto written = write_all(STDOUT_FILENO, output, "standard output"); !written && status == 0) {
+  if (const auto written = write_all(STDOUT_FILENO, output, "standard output");
+      !written && status == 0) {
     complain(written.error().text);
     status = static_cast<int>(Kind::io);
   }
@@ -65,7 +67,8 @@ void print(std::string_view text) {
 }
 
 void complain(std::string_view text) {
-  (void)write_all(STDERR_FILENO, cat(program_name, ": ", printable(text, 4000), "\n"), "standard error");
+  (void)write_all(STDERR_FILENO, cat(program_name, ": ", printable(text, 4000), "\n"),
+                  "standard error");
 }
 
 bool stdin_was_closed() { return closed_stdin; }
@@ -97,7 +100,10 @@ class CommandLineParser {
   Result<CommandLine> parse() {
     while (at_ < args_.size()) {
       const std::string_view word = args_[at_];
-      if (word == "--") { ++at_; break; }
+      if (word == "--") {
+        ++at_;
+        break;
+      }
       if (word.size() < 2 || word[0] != '-') break;
       ++at_;
       if (word[1] == '-') TRY(long_option(word.substr(2)));
@@ -135,7 +141,8 @@ class CommandLineParser {
       if (with_value_.find(letter) != std::string_view::npos) {
         if (word.empty() && at_ == args_.size())
           return Error{Kind::usage, cat("-", std::string(1, letter), ": needs a value")};
-        line_.options.push_back({std::string(1, letter), word.empty() ? args_[at_++] : std::string(word)});
+        line_.options.push_back(
+            {std::string(1, letter), word.empty() ? args_[at_++] : std::string(word)});
         return {};
       }
       if (letters_.find(letter) == std::string_view::npos)
@@ -153,7 +160,8 @@ class CommandLineParser {
 };
 }  // namespace
 
-Result<CommandLine> parse_command_line(Args args, std::string_view letters, std::string_view with_value,
+Result<CommandLine> parse_command_line(Args args, std::string_view letters,
+                                       std::string_view with_value,
                                        std::span<const std::string_view> long_options) {
   return CommandLineParser(args, letters, with_value, long_options).parse();
 }

@@ -1,4 +1,5 @@
-// main.h - what every main() does: a sane process around the program's own function, and its errors told.
+// main.h - what every main() does: a sane process around the program's own function, and its errors
+// told.
 #pragma once
 
 #include <span>
@@ -13,9 +14,10 @@ namespace base {
 /// The command line behind argv[0].
 using Args = std::span<const std::string>;
 
-/// Run `program`: descriptors 0-2 that were closed become /dev/null (so that no file of ours gets such a number; a closed
-/// standard input stays an error: stdin_was_closed()), SIGPIPE is ignored, umask is 077, alarm and masked signals are
-/// reset. Its Error is printed as "NAME: text"; standard output is flushed and checked. Returns the exit status.
+/// Run `program`: descriptors 0-2 that were closed become /dev/null (so that no file of ours gets
+/// such a number; a closed standard input stays an error: stdin_was_closed()), SIGPIPE is ignored,
+/// umask is 077, alarm and masked signals are reset. Its Error is printed as "NAME: text"; standard
+/// output is flushed and checked. Returns the exit status.
 int run_main(std::string_view name, int argc, char** argv, Result<int> (*program)(Args));
 
 /// Whether descriptor 0 was closed when the program started.
@@ -26,18 +28,19 @@ void print(std::string_view text);
 /// Print "NAME: text" on standard error.
 void complain(std::string_view text);
 
-/// Parse a command line of single-letter options as getopt does: letters in `with_value` take the rest of their word or
-/// the next word. Parsing ends at the first operand and behind "--". `--name` and `--name=value` are looked up in
-/// `long_options` ("name" or "name="). Errors: usage.
+/// Parse a command line of single-letter options as getopt does: letters in `with_value` take the
+/// rest of their word or the next word. Parsing ends at the first operand and behind "--". `--name`
+/// and `--name=value` are looked up in `long_options` ("name" or "name="). Errors: usage.
 struct Option {
-  std::string name;   ///< "v", or "config" for a long option
+  std::string name;  ///< "v", or "config" for a long option
   std::string value;
 };
 struct CommandLine {
   std::vector<Option> options;
   std::vector<std::string> operands;
 };
-Result<CommandLine> parse_command_line(Args args, std::string_view letters, std::string_view with_value,
+Result<CommandLine> parse_command_line(Args args, std::string_view letters,
+                                       std::string_view with_value,
                                        std::span<const std::string_view> long_options);
 
 }  // namespace base

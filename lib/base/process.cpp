@@ -36,8 +36,8 @@ Error exec(const std::string& path, const std::vector<std::string>& arguments,
 }
 
 std::vector<std::string> clean_environment(const std::string& home, const std::string& login) {
-  return {"PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin", cat("HOME=", home), cat("USER=", login),
-          cat("LOGNAME=", login), "LANG=C"};
+  return {"PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin", cat("HOME=", home),
+          cat("USER=", login), cat("LOGNAME=", login), "LANG=C"};
 }
 
 }  // namespace base

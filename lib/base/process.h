@@ -9,7 +9,8 @@
 
 namespace base {
 
-/// Where a program of the family lies: beside this one (build tree), else in `installed`; nullopt if it is nowhere.
+/// Where a program of the family lies: beside this one (build tree), else in `installed`; nullopt
+/// if it is nowhere.
 std::optional<std::string> sibling(const std::string& name, const std::string& installed);
 
 /// exec `path`; returns only with an Error. Errors: unavailable.

@@ -14,9 +14,22 @@ Error system_error(Kind kind, std::string_view object, std::string_view tried, i
 namespace {
 Kind kind_of(int number) {
   switch (number) {
-    case ENOSPC: case EDQUOT: case EROFS: case EMFILE: case ENFILE: case ENOMEM: case EAGAIN: case EACCES: case EPERM:
-    case EFBIG: case ENOENT: case ELOOP: case ENOTDIR: case EEXIST: case ENOBUFS: case ENOLCK:
-      return Kind::retry;
+    case ENOSPC:
+    case EDQUOT:
+    case EROFS:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case EAGAIN:
+    case EACCES:
+    case EPERM:
+    case EFBIG:
+    case ENOENT:
+    case ELOOP:
+    case ENOTDIR:
+    case EEXIST:
+    case ENOBUFS:
+    case ENOLCK: return Kind::retry;
     default: return Kind::io;
   }
 }

@@ -1,4 +1,5 @@
-// result.h - what an operation of ours returns: a value, or the Error that travels to an exit status.
+// result.h - what an operation of ours returns: a value, or the Error that travels to an exit
+// status.
 #pragma once
 
 #include <optional>
@@ -24,11 +25,12 @@ enum class Kind {
   config = 78,
 };
 
-/// Our own operation did not work. Never used for what happened to a recipient: that is rfc::Outcome.
+/// Our own operation did not work. Never used for what happened to a recipient: that is
+/// rfc::Outcome.
 struct Error {
   Kind kind;
-  std::string text;        ///< "object: problem", lower case, no full stop
-  int system_error = 0;    ///< errno where the cause is a system call, else 0
+  std::string text;      ///< "object: problem", lower case, no full stop
+  int system_error = 0;  ///< errno where the cause is a system call, else 0
 };
 
 /// A value or an Error. Result<> is for operations that return nothing.
@@ -50,16 +52,18 @@ class [[nodiscard]] Result {
   std::variant<T, Error> content_;
 };
 
-/// An Error that names the object, what was tried and errno's text: "OBJECT: TRIED: No space left on device".
+/// An Error that names the object, what was tried and errno's text: "OBJECT: TRIED: No space left
+/// on device".
 Error system_error(Kind kind, std::string_view object, std::string_view tried, int number);
 
-/// The same with the kind that fits errno: retry for a full disk, exhausted tables and read-only file systems, else io.
+/// The same with the kind that fits errno: retry for a full disk, exhausted tables and read-only
+/// file systems, else io.
 Error system_error(std::string_view object, std::string_view tried, int number);
 
 }  // namespace base
 
-// Statements, not expressions: in a braced initialiser GCC 12 and Clang 14 skip destructors on the early return of a
-// statement expression, which leaks descriptors and locks.
+// Statements, not expressions: in a braced initialiser GCC 12 and Clang 14 skip destructors on the
+// early return of a statement expression, which leaks descriptors and locks.
 #define TRY_NAME2(line) try_result_##line
 #define TRY_NAME(line) TRY_NAME2(line)
 /// Evaluate a Result and return its Error from this function if it has one.
@@ -69,7 +73,7 @@ Error system_error(std::string_view object, std::string_view tried, int number);
   } while (false)
 /// Declare `name` with the value of a Result, or return its Error from this function.
 #define TRY_LET(name, expression) TRY_LET2(name, expression, TRY_NAME(__LINE__))
-#define TRY_LET2(name, expression, result)         \
-  auto result = (expression);                      \
-  if (!result) return std::move(result).error();   \
+#define TRY_LET2(name, expression, result)       \
+  auto result = (expression);                    \
+  if (!result) return std::move(result).error(); \
   auto name = std::move(result).value()

@@ -1,5 +1,7 @@
 #include "lib/base/text.h"
 
+#include <algorithm>
+
 namespace base {
 
 namespace detail {
@@ -43,7 +45,9 @@ std::string lowered(std::string_view text) {
   return copy;
 }
 
-bool iequals(std::string_view a, std::string_view b) { return a.size() == b.size() && istarts_with(a, b); }
+bool iequals(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && istarts_with(a, b);
+}
 
 bool istarts_with(std::string_view text, std::string_view prefix) {
   if (text.size() < prefix.size()) return false;
@@ -68,8 +72,8 @@ std::size_t utf8_length(std::string_view text) {
   if (first < 0x80) return 1;
   if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
   if (first >= 0xe0 && first <= 0xef) {
-    const unsigned low = first == 0xe0 ? 0xa0 : 0x80;    // no overlong form
-    const unsigned high = first == 0xed ? 0x9f : 0xbf;   // no surrogate
+    const unsigned low = first == 0xe0 ? 0xa0 : 0x80;   // no overlong form
+    const unsigned high = first == 0xed ? 0x9f : 0xbf;  // no surrogate
     return follows(1, low, high) && follows(2) ? 3 : 0;
   }
   if (first >= 0xf0 && first <= 0xf4) {
@@ -90,6 +94,10 @@ bool valid_utf8(std::string_view text) {
 }
 
 std::string printable(std::string_view text, std::size_t limit) {
+  // Nearly all that is shown is short plain ASCII.
+  const auto plain = [](char c) { return !eight_bit(c) && !control(c); };
+  if (text.size() <= limit && std::all_of(text.begin(), text.end(), plain))
+    return std::string(text);
   std::string shown;
   while (!text.empty()) {
     const auto length = utf8_length(text);
@@ -131,6 +139,9 @@ std::string json_escaped(std::string_view text) {
     const auto length = utf8_length(text);
     const char c = text[0];
     if (length == 0) out.append("\xef\xbf\xbd");
+    else if (length == 2 && c == '\xc2' &&
+             static_cast<unsigned char>(text[1]) < 0xa0)  // C1: drives terminals
+      out.append({'\\', 'u', '0', '0', hex[(text[1] >> 4) & 15], hex[text[1] & 15]});
     else if (length > 1) out.append(text.substr(0, length));
     else if (c == '"' || c == '\\') out.append({'\\', c});
     else if (control(c)) out.append({'\\', 'u', '0', '0', hex[(c >> 4) & 15], hex[c & 15]});

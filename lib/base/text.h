@@ -1,4 +1,5 @@
-// text.h - small text functions. ASCII only, never the locale: mail is not written in anybody's locale.
+// text.h - small text functions. ASCII only, never the locale: mail is not written in anybody's
+// locale.
 #pragma once
 
 #include <charconv>
@@ -16,9 +17,11 @@ struct Piece {
   Piece(std::string_view text) : view(text) {}
   Piece(const std::string& text) : view(text) {}
   Piece(const char* text) : view(text) {}
-  template <typename Integer> requires(std::is_integral_v<Integer> && !std::is_same_v<Integer, char>)
-  Piece(Integer number) {
-    view = std::string_view(digits, static_cast<std::size_t>(std::to_chars(digits, digits + sizeof digits, number).ptr - digits));
+  template <typename Integer>
+  requires(std::is_integral_v<Integer> && !std::is_same_v<Integer, char>) Piece(Integer number) {
+    view = std::string_view(
+        digits, static_cast<std::size_t>(std::to_chars(digits, digits + sizeof digits, number).ptr -
+                                         digits));
   }
   Piece(const Piece&) = delete;
   char digits[24];
@@ -65,7 +68,8 @@ std::optional<Number> to_number(std::string_view text, int radix = 10) {
   return number;
 }
 
-/// Untrusted text for a terminal or a log: controls become `?`, at most `limit` bytes (cut at a UTF-8 boundary, then
+/// Untrusted text for a terminal or a log: controls become `?`, at most `limit` bytes (cut at a
+/// UTF-8 boundary, then
 /// "..."); invalid UTF-8 bytes become `?`.
 std::string printable(std::string_view text, std::size_t limit = 1000);
 /// Whether all of it is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms).
@@ -73,10 +77,12 @@ bool valid_utf8(std::string_view text);
 /// Length of the well-formed UTF-8 sequence at the start of text (1 to 4), 0 if there is none.
 std::size_t utf8_length(std::string_view text);
 
-/// For a shell-like `pattern` with * and ?: whether it matches all of `text`, letters of either case.
+/// For a shell-like `pattern` with * and ?: whether it matches all of `text`, letters of either
+/// case.
 bool matches(std::string_view pattern, std::string_view text);
 
-/// Text between quotes of a JSON string (RFC 8259): escapes added, invalid UTF-8 as U+FFFD.
+/// Text between quotes of a JSON string (RFC 8259): escapes added, for C1 controls too; invalid
+/// UTF-8 as U+FFFD.
 std::string json_escaped(std::string_view text);
 
 }  // namespace base

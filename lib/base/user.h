@@ -12,11 +12,13 @@ namespace base {
 struct User {
   uid_t uid = 0;
   gid_t gid = 0;
-  std::string name, full_name, home, shell;  ///< full_name: the first part of GECOS, '&' replaced by the name
+  std::string name, full_name, home,
+      shell;  ///< full_name: the first part of GECOS, '&' replaced by the name
 };
 
 std::optional<User> find_user(uid_t uid);
-/// The entry's home if it is absolute, a folder, and belongs to the user: the only home that is trusted.
+/// The entry's home if it is absolute, a folder, and belongs to the user: the only home that is
+/// trusted.
 std::optional<std::string> own_home(const User& user);
 
 /// The process's credentials and what they mean.

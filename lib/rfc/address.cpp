@@ -94,7 +94,9 @@ void Element::token() {
   const char c = text_[at_];
   if (atext(c)) return atom();
   switch (c) {
-    case ' ': case '\t': case '\n': return blank_or_fold();
+    case ' ':
+    case '\t':
+    case '\n': return blank_or_fold();
     case '"': return quoted_string();
     case '(': return comment();
     case '[': return literal();

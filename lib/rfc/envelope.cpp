@@ -62,7 +62,8 @@ Problem stray_character(char c) {
     case '>': return "unbalanced '>'";
     case '"': return "unbalanced or misplaced '\"'";
     case '@': return "more than one '@'";
-    case '(': case ')': return "comment";
+    case '(':
+    case ')': return "comment";
     case ',': return "more than one address";
     default: return "character that no address may hold";
   }
@@ -72,8 +73,8 @@ Problem local_problem(std::string_view local) {
   if (local.empty()) return "no local part";
   if (local.size() > largest_part) return "local part over 255 bytes";
   if (local[0] == '"') return {};  // was measured by quoted_length()
-  const auto stray = std::find_if_not(local.begin(), local.end(),
-                                      [](char c) { return atext(c) || c == '.'; });
+  const auto stray =
+      std::find_if_not(local.begin(), local.end(), [](char c) { return atext(c) || c == '.'; });
   return stray == local.end() ? Problem() : stray_character(*stray);
 }
 

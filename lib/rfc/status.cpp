@@ -36,9 +36,7 @@ int reply_code(std::string_view line) {
 }
 }  // namespace
 
-std::string EnhancedStatus::text() const {
-  return base::cat(category, ".", subject, ".", detail);
-}
+std::string EnhancedStatus::text() const { return base::cat(category, ".", subject, ".", detail); }
 
 std::optional<EnhancedStatus> enhanced_status(std::string_view text) {
   const auto category = take_number(text);

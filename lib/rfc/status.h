@@ -1,4 +1,5 @@
-// status.h - SMTP replies (RFC 5321 section 4.2), enhanced status codes (RFC 3463) and what became of a recipient.
+// status.h - SMTP replies (RFC 5321 section 4.2), enhanced status codes (RFC 3463) and what became
+// of a recipient.
 #pragma once
 
 #include <optional>
@@ -16,7 +17,8 @@ struct EnhancedStatus {
 /// The status at the start of a text ("5.1.1 no such user", "5.1.1"), nullopt if there is none.
 std::optional<EnhancedStatus> enhanced_status(std::string_view text);
 
-/// A whole reply: its code (200 to 599) and its lines without code, separator and line end, joined by "\n".
+/// A whole reply: its code (200 to 599) and its lines without code, separator and line end, joined
+/// by "\n".
 struct SmtpReply {
   int code = 0;
   std::string text;
@@ -24,9 +26,11 @@ struct SmtpReply {
   bool intermediate() const { return code >= 300 && code < 400; }
   bool temporary() const { return code >= 400 && code < 500; }
   bool permanent() const { return code >= 500 && code < 600; }
-  /// The enhanced status it begins with where its class fits the code, else X.0.0 of the code's class.
+  /// The enhanced status it begins with where its class fits the code, else X.0.0 of the code's
+  /// class.
   EnhancedStatus status() const;
-  /// "550 5.1.1 no such user" on one line: lines joined by a space, controls as '?', at most 1000 bytes.
+  /// "550 5.1.1 no such user" on one line: lines joined by a space, controls as '?', at most 1000
+  /// bytes.
   std::string shown() const;
 };
 
@@ -34,8 +38,8 @@ struct SmtpReply {
 class ReplyReader {
  public:
   enum class State { more, complete, garbage };
-  /// `garbage`: no three digits 200 to 599 followed by ' ', '-' or the end, or the code changes within a reply. Text over
-  /// 8 KiB in one reply is dropped silently (the reply stays whole).
+  /// `garbage`: no three digits 200 to 599 followed by ' ', '-' or the end, or the code changes
+  /// within a reply. Text over 8 KiB in one reply is dropped silently (the reply stays whole).
   State feed(std::string_view line);
   /// The reply after `complete`; the reader begins anew.
   SmtpReply take();
@@ -49,7 +53,8 @@ struct Outcome {
   enum class Kind { delivered, delayed, failed };
   Kind kind = Kind::delayed;
   EnhancedStatus status;
-  std::string text;  ///< for people: "250 2.0.0 Ok: queued as …", "host x[1.2.3.4]:25 said: 550 …"; printable, one line
+  std::string text;  ///< for people: "250 2.0.0 Ok: queued as …", "host x[1.2.3.4]:25 said: 550 …";
+                     ///< printable, one line
 };
 
 }  // namespace rfc

@@ -1,5 +1,5 @@
-// xtext.h - text that must not hold spaces or brackets: xtext (RFC 3461 section 4) for DSN parameters, and the percent
-// form in which the spool writes addresses.
+// xtext.h - text that must not hold spaces or brackets: xtext (RFC 3461 section 4) for DSN
+// parameters, and the percent form in which the spool writes addresses.
 #pragma once
 
 #include <optional>
@@ -14,7 +14,8 @@ std::string xtext(std::string_view text);
 /// nullopt if it is not xtext.
 std::optional<std::string> from_xtext(std::string_view text);
 
-/// Bytes up to 0x20, 0x7f, '<', '>' and '%' as "%XX" (upper-case hex), all others as they are. Injective.
+/// Bytes up to 0x20, 0x7f, '<', '>' and '%' as "%XX" (upper-case hex), all others as they are.
+/// Injective.
 std::string percent(std::string_view text);
 /// nullopt unless percent() of the result gives exactly `text` back.
 std::optional<std::string> from_percent(std::string_view text);

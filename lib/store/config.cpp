@@ -17,31 +17,38 @@ using base::Kind;
 using base::Result;
 
 namespace {
-constexpr std::size_t longest_line = 199, longest_name = 49;  // inih's INI_MAX_LINE - 1 and MAX_SECTION/MAX_NAME - 1
+constexpr std::size_t longest_line = 199,
+                      longest_name = 49;  // inih's INI_MAX_LINE - 1 and MAX_SECTION/MAX_NAME - 1
 }
 
-/// Feeds lines to inih one by one, so that their numbers are known, and takes values verbatim from the raw line: inih
-/// would strip inline comments and join continuation lines.
+/// Feeds lines to inih one by one, so that their numbers are known, and takes values verbatim from
+/// the raw line: inih would strip inline comments and join continuation lines.
 class ConfigReader {
  public:
   ConfigReader(Config& config, std::string_view text) : config_(config), rest_(text) {}
 
   void run() {
     if (rest_.starts_with("\xef\xbb\xbf")) rest_.remove_prefix(3);
-    const int first_error = ::ini_parse_stream(&ConfigReader::feed, this, &ConfigReader::handle, this);
-    if (first_error > 0 && std::none_of(config_.mistakes_.begin(), config_.mistakes_.end(),
-                                        [&](const auto& mistake) { return mistake.line == first_error; }))
+    const int first_error =
+        ::ini_parse_stream(&ConfigReader::feed, this, &ConfigReader::handle, this);
+    if (first_error > 0 &&
+        std::none_of(config_.mistakes_.begin(), config_.mistakes_.end(),
+                     [&](const auto& mistake) { return mistake.line == first_error; }))
       mistake(first_error, "neither a section, nor 'key = value', nor a comment");
   }
 
  private:
-  static char* feed(char* buffer, int size, void* self) noexcept { return static_cast<ConfigReader*>(self)->next(buffer, size); }
+  static char* feed(char* buffer, int size, void* self) noexcept {
+    return static_cast<ConfigReader*>(self)->next(buffer, size);
+  }
   static int handle(void* self, const char* section, const char* name, const char*) noexcept {
     static_cast<ConfigReader*>(self)->setting(section, name);
     return 1;
   }
 
-  void mistake(int line, std::string text) { config_.mistakes_.push_back({line, kind_, std::move(text)}); }
+  void mistake(int line, std::string text) {
+    config_.mistakes_.push_back({line, kind_, std::move(text)});
+  }
 
   // What inih would cut or misread becomes a mistake of ours and reaches it as an empty line.
   std::optional<std::string> problem(std::string_view line) const {
@@ -50,10 +57,13 @@ class ConfigReader {
     if (line.size() > longest_line) return cat("longer than ", longest_line, " bytes");
     if (line[0] == '[') {
       if (line.back() != ']') return "']' must end the line";
-      return line.size() - 2 > longest_name ? std::optional(cat("a section name longer than ", longest_name, " bytes")) : std::nullopt;
+      return line.size() - 2 > longest_name
+                 ? std::optional(cat("a section name longer than ", longest_name, " bytes"))
+                 : std::nullopt;
     }
     const auto equals = line.find('=');
-    if (equals == std::string_view::npos || base::trim(line.substr(0, equals)).find(':') != std::string_view::npos)
+    if (equals == std::string_view::npos ||
+        base::trim(line.substr(0, equals)).find(':') != std::string_view::npos)
       return "neither a section, nor 'key = value', nor a comment";
     const auto key = base::trim(line.substr(0, equals));
     if (key.empty()) return "no key before '='";
@@ -86,12 +96,15 @@ class ConfigReader {
     const std::string kind(base::take(rest, ' '));
     auto& sections = config_.sections_;
     const std::string_view subject = base::trim(rest);
-    auto at = std::find_if(sections.begin(), sections.end(),
-                           [&](const Section& known) { return known.kind == kind && known.name == subject; });
-    if (at == sections.end()) at = sections.insert(at, Section{kind, std::string(subject), line_, {}});
+    auto at = std::find_if(sections.begin(), sections.end(), [&](const Section& known) {
+      return known.kind == kind && known.name == subject;
+    });
+    if (at == sections.end())
+      at = sections.insert(at, Section{kind, std::string(subject), line_, {}});
     const auto value = base::trim(raw_.substr(raw_.find('=') + 1));
     if (kind.empty()) mistake(line_, cat("'", name, "' stands before any section"));
-    else if (at->find(name) != nullptr) mistake(line_, cat("'", name, "' is given twice, first in line ", at->find(name)->line));
+    else if (at->find(name) != nullptr)
+      mistake(line_, cat("'", name, "' is given twice, first in line ", at->find(name)->line));
     else if (value.empty()) mistake(line_, cat("'", name, "' has no value"));
     else at->settings.push_back({std::string(name), std::string(value), line_});
   }
@@ -103,7 +116,8 @@ class ConfigReader {
 };
 
 const Setting* Section::find(std::string_view key) const {
-  const auto at = std::find_if(settings.begin(), settings.end(), [&](const auto& setting) { return setting.key == key; });
+  const auto at = std::find_if(settings.begin(), settings.end(),
+                               [&](const auto& setting) { return setting.key == key; });
   return at == settings.end() ? nullptr : &*at;
 }
 
@@ -126,15 +140,21 @@ const Section* Config::find(std::string_view kind, std::string_view name) const 
   return nullptr;
 }
 
-std::string Config::located(int line, std::string_view text) const { return cat(path_, ":", line, ": ", text); }
+std::string Config::located(int line, std::string_view text) const {
+  return cat(path_, ":", line, ": ", text);
+}
 
 namespace {
 
 std::optional<std::string> type_problem(const Key& key, std::string_view value) {
-  const auto unless = [](bool good, std::string text) { return good ? std::nullopt : std::optional(std::move(text)); };
+  const auto unless = [](bool good, std::string text) {
+    return good ? std::nullopt : std::optional(std::move(text));
+  };
   switch (key.type) {
     case Type::text: return std::nullopt;
-    case Type::path: return unless(value[0] == '/' || value.starts_with("~/") || value[0] == '|', "a path begins with / or ~/");
+    case Type::path:
+      return unless(value[0] == '/' || value.starts_with("~/") || value[0] == '|',
+                    "a path begins with / or ~/");
     case Type::domain: return unless(is_domain(value), "not a domain");
     case Type::domains: {
       const auto list = words(value);
@@ -144,19 +164,23 @@ std::optional<std::string> type_problem(const Key& key, std::string_view value) 
       const auto path = rfc::Path::parse(value);
       return unless(path && !path.value().null(), "not an address");
     }
-    case Type::duration: return unless(duration(value).has_value(), "not a duration like 30s, 5m, 4h or 5d");
+    case Type::duration:
+      return unless(duration(value).has_value(), "not a duration like 30s, 5m, 4h or 5d");
     case Type::durations: {
       const auto dots = value.find("..");
       const auto low = duration(value.substr(0, dots));
-      const auto high = dots == std::string_view::npos ? std::nullopt : duration(value.substr(dots + 2));
+      const auto high =
+          dots == std::string_view::npos ? std::nullopt : duration(value.substr(dots + 2));
       return unless(low && high && *low <= *high, "not a range of durations like 5m..4h");
     }
     case Type::size: return unless(byte_size(value).has_value(), "not a size like 50M");
     case Type::yes_no: return unless(yes_no(value).has_value(), "neither yes nor no");
-    case Type::count: return unless(base::to_number<unsigned>(value).value_or(0) > 0, "not a number above 0");
+    case Type::count:
+      return unless(base::to_number<unsigned>(value).value_or(0) > 0, "not a number above 0");
     case Type::choice: {
       const auto list = base::split(key.choices, ' ');
-      return unless(std::find(list.begin(), list.end(), value) != list.end(), cat("not one of: ", key.choices));
+      return unless(std::find(list.begin(), list.end(), value) != list.end(),
+                    cat("not one of: ", key.choices));
     }
   }
   return std::nullopt;
@@ -167,7 +191,8 @@ std::optional<std::string> type_problem(const Key& key, std::string_view value) 
 std::vector<std::string> Config::mistakes(std::span<const Schema> schemas, bool whole) const {
   std::vector<std::pair<int, std::string>> found;
   const auto schema_of = [&](std::string_view kind) {
-    return std::find_if(schemas.begin(), schemas.end(), [&](const Schema& schema) { return schema.kind == kind; });
+    return std::find_if(schemas.begin(), schemas.end(),
+                        [&](const Schema& schema) { return schema.kind == kind; });
   };
   for (const Mistake& mistake : mistakes_)
     if (whole || mistake.section.empty() || schema_of(mistake.section) != schemas.end())
@@ -186,12 +211,14 @@ std::vector<std::string> Config::mistakes(std::span<const Schema> schemas, bool 
       const auto key = std::find_if(schema->keys.begin(), schema->keys.end(),
                                     [&](const Key& known) { return known.name == setting.key; });
       if (key == schema->keys.end())
-        found.emplace_back(setting.line, cat("unknown key '", setting.key, "' in [", section.kind, "]"));
+        found.emplace_back(setting.line,
+                           cat("unknown key '", setting.key, "' in [", section.kind, "]"));
       else if (const auto problem = type_problem(*key, setting.value))
         found.emplace_back(setting.line, cat(setting.key, " = ", setting.value, ": ", *problem));
     }
   }
-  std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(found.begin(), found.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> texts;
   for (const auto& [line, text] : found) texts.push_back(located(line, text));
   return texts;
@@ -229,7 +256,8 @@ std::optional<bool> yes_no(std::string_view text) {
 bool is_domain(std::string_view text) {
   if (text.empty() || text.size() > 255 || text.front() == '.' || text.back() == '.') return false;
   return std::all_of(text.begin(), text.end(), [](char c) {
-    return base::alpha(c) || base::digit(c) || c == '-' || c == '_' || c == '.' || base::eight_bit(c);
+    return base::alpha(c) || base::digit(c) || c == '-' || c == '_' || c == '.' ||
+           base::eight_bit(c);
   });
 }
 

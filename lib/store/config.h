@@ -1,5 +1,6 @@
-// config.h - postbag.ini as a document of located values. Strict: what is not understood is a mistake with file and line,
-// never a silent default. Reading it judges nothing; each program judges the sections it uses with a Schema.
+// config.h - postbag.ini as a document of located values. Strict: what is not understood is a
+// mistake with file and line, never a silent default. Reading it judges nothing; each program
+// judges the sections it uses with a Schema.
 #pragma once
 
 #include <chrono>
@@ -29,7 +30,17 @@ struct Section {
 };
 
 enum class Type {
-  text, path, domain, domains, address, duration, durations, size, yes_no, count, choice,
+  text,
+  path,
+  domain,
+  domains,
+  address,
+  duration,
+  durations,
+  size,
+  yes_no,
+  count,
+  choice,
 };
 
 /// What a section may hold. `choices`: words separated by blanks, for Type::choice.
@@ -40,14 +51,15 @@ struct Key {
 };
 struct Schema {
   std::string_view kind;
-  bool named = false;       ///< [KIND NAME] is allowed
+  bool named = false;         ///< [KIND NAME] is allowed
   std::span<const Key> keys;  ///< empty: any key (routes)
 };
 
 class Config {
  public:
-  /// The text of a file. inih splits lines over 199 bytes and cuts names at 49: both are mistakes here that name the
-  /// limit, as are NUL bytes, lines that are neither section, `key = value` nor comment, and duplicate keys.
+  /// The text of a file. inih splits lines over 199 bytes and cuts names at 49: both are mistakes
+  /// here that name the limit, as are NUL bytes, lines that are neither section, `key = value` nor
+  /// comment, and duplicate keys.
   static Config parse(std::string path, std::string_view text);
   /// Errors: config (cannot be read), naming the file.
   static base::Result<Config> load(const std::string& path);
@@ -56,8 +68,9 @@ class Config {
   const std::vector<Section>& sections() const { return sections_; }
   const Section* find(std::string_view kind, std::string_view name = {}) const;
 
-  /// All that is wrong, "FILE:LINE: text" each, in order of lines: the document's own mistakes (in the schemas' sections
-  /// only, unless `whole`), unknown keys, values of the wrong type and, if `whole`, sections no schema knows.
+  /// All that is wrong, "FILE:LINE: text" each, in order of lines: the document's own mistakes (in
+  /// the schemas' sections only, unless `whole`), unknown keys, values of the wrong type and, if
+  /// `whole`, sections no schema knows.
   std::vector<std::string> mistakes(std::span<const Schema> schemas, bool whole) const;
   /// "FILE:LINE: text".
   std::string located(int line, std::string_view text) const;

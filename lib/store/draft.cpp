@@ -43,20 +43,23 @@ Result<> Draft::draw_name(const Spool& spool) {
     TRY_LET(random, random_number());
     id_ = QueueId::draw(time_, random);
     const std::string name(id_.text());
-    fd_ = Fd(::openat(spool.tmp(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    fd_ = Fd(::openat(spool.tmp(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                      0600));
     if (fd_) {
       spool_ = &spool;
       tmp_name_ = name;
       return {};
     }
-    if ((errno != EEXIST && errno != EINTR) || attempt >= 20) return base::system_error(what_, "create", errno);
+    if ((errno != EEXIST && errno != EINTR) || attempt >= 20)
+      return base::system_error(what_, "create", errno);
   }
 }
 
 Result<Draft> Draft::create(const Spool& spool, base::Time time) {
   Draft draft(time, cat(spool.path(), "/tmp"));
   TRY(draft.draw_name(spool));
-  if (::fchmod(draft.fd_.number(), 0600) != 0) return base::system_error(draft.what_, "chmod", errno);
+  if (::fchmod(draft.fd_.number(), 0600) != 0)
+    return base::system_error(draft.what_, "chmod", errno);
   // Nobody else looks at a file this young; the lock keeps a slow writer's file from being swept.
   if (::flock(draft.fd_.number(), LOCK_EX | LOCK_NB) != 0 && errno != EINTR && errno != ENOLCK)
     return base::system_error(draft.what_, "lock", errno);
@@ -79,20 +82,23 @@ Result<> Draft::begin(const Envelope& envelope, std::string_view top, std::size_
   slot_offset_ = head.size();
   buffer_ = std::move(head);
   buffer_ += entry_pad(late_room + 6);
-  if (const auto at = top.find(id_.text()); at != std::string_view::npos) id_offset_ = buffer_.size() + at;
+  if (const auto at = top.find(id_.text()); at != std::string_view::npos)
+    id_offset_ = buffer_.size() + at;
   return append(top);
 }
 
 Result<> Draft::append(std::string_view text) {
   counter_.append(text);
-  buffer_.append(text);  // all of it first: a write that fails must not lose what the caller will not say again
+  buffer_.append(text);  // all of it first: a write that fails must not lose what the caller will
+                         // not say again
   return buffer_.size() < buffer_size ? Result<>() : flush();
 }
 
 Result<> Draft::flush() {
   // Piece by piece, so that after a failure buffer_ still is exactly what the file lacks.
   while (!buffer_.empty()) {
-    const auto count = ::pwrite(fd_.number(), buffer_.data(), buffer_.size(), static_cast<off_t>(written_));
+    const auto count =
+        ::pwrite(fd_.number(), buffer_.data(), buffer_.size(), static_cast<off_t>(written_));
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return base::system_error(what_, "write", count < 0 ? errno : ENOSPC);
     written_ += static_cast<std::uint64_t>(count);
@@ -128,7 +134,9 @@ Result<> Draft::finish(std::string_view late) {
 
 Result<> Draft::rename_new() {
   const std::string name = EntryName{id_, 0, written_}.text();
-  if (::renameat2(spool_->tmp(), tmp_name_.c_str(), spool_->queue(), name.c_str(), RENAME_NOREPLACE) == 0) return {};
+  if (::renameat2(spool_->tmp(), tmp_name_.c_str(), spool_->queue(), name.c_str(),
+                  RENAME_NOREPLACE) == 0)
+    return {};
   if (errno == ENOSYS || errno == EINVAL) {  // a file system without it
     if (::linkat(spool_->tmp(), tmp_name_.c_str(), spool_->queue(), name.c_str(), 0) == 0) {
       ::unlinkat(spool_->tmp(), tmp_name_.c_str(), 0);
@@ -157,9 +165,11 @@ Result<> Draft::enter_queue() {
 }
 
 Result<QueueId> Draft::commit() {
-  if (spool_ == nullptr || !buffer_.empty()) return Error{Kind::software, "commit of an unfinished draft"};
+  if (spool_ == nullptr || !buffer_.empty())
+    return Error{Kind::software, "commit of an unfinished draft"};
   TRY(base::sync(fd_.number(), what_));
-  // A second descriptor keeps the file reachable: when closing or renaming fails it can still be moved to memory.
+  // A second descriptor keeps the file reachable: when closing or renaming fails it can still be
+  // moved to memory.
   Fd second(::fcntl(fd_.number(), F_DUPFD_CLOEXEC, 3));
   if (!second) return base::system_error(what_, "dup", errno);
   auto closed = fd_.close(what_);
@@ -169,7 +179,8 @@ Result<QueueId> Draft::commit() {
   const std::string name = EntryName{id_, 0, written_}.text();
   tmp_name_.clear();
   if (auto synced = base::sync(spool_->queue(), cat(spool_->path(), "/queue")); !synced) {
-    // Whether the name would survive is unknown, so it must not stay: the caller will send the message again.
+    // Whether the name would survive is unknown, so it must not stay: the caller will send the
+    // message again.
     ::unlinkat(spool_->queue(), name.c_str(), 0);
     return std::move(synced).error();
   }
@@ -182,7 +193,8 @@ Result<> Draft::move_to_memory() {
   char piece[16384];
   for (std::uint64_t at = 0; at < written_;) {
     const auto want = std::min<std::uint64_t>(sizeof piece, written_ - at);
-    TRY_LET(got, base::read_at(fd_.number(), std::span(piece, static_cast<std::size_t>(want)), at, what_));
+    TRY_LET(got, base::read_at(fd_.number(), std::span(piece, static_cast<std::size_t>(want)), at,
+                               what_));
     if (got == 0) return Error{Kind::io, cat(what_, ": what was written cannot be read again")};
     TRY(base::write_all(memory.number(), {piece, got}, "memory"));
     at += got;

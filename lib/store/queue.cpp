@@ -29,14 +29,16 @@ constexpr std::string_view canonical = "0123456789";
 
 QueueId QueueId::draw(base::Time time, std::uint32_t random) {
   QueueId id;
-  const auto micros = static_cast<std::uint64_t>(std::max<std::int64_t>(0, time.time_since_epoch().count()));
+  const auto micros =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, time.time_since_epoch().count()));
   for (std::size_t i = 0; i < 11; ++i) id.text_[i] = alphabet[(micros >> (5 * (10 - i))) & 31];
   for (std::size_t i = 0; i < 4; ++i) id.text_[11 + i] = alphabet[(random >> (5 * i)) & 31];
   return id;
 }
 
 std::optional<QueueId> QueueId::parse(std::string_view text) {
-  if (text.size() != length || text.find_first_not_of(alphabet) != std::string_view::npos) return std::nullopt;
+  if (text.size() != length || text.find_first_not_of(alphabet) != std::string_view::npos)
+    return std::nullopt;
   QueueId id;
   std::copy(text.begin(), text.end(), id.text_.begin());
   return id;
@@ -102,80 +104,108 @@ Result<Listing> list(const Spool& spool) {
 namespace {
 
 struct flock whole_file(short type) {
-  struct flock lock{};
+  struct flock lock {};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
   return lock;
 }
 
-Result<Fd> open_entry(const Spool& spool, const EntryName& name, int access) {
-  const std::string text = name.text();
+// Thousands are read for one listing: the words for errors are made only when there is one.
+Error entry_error(const Spool& spool, const std::string& name, std::string_view problem) {
+  return {Kind::data, cat(spool.named("queue", name), ": ", problem)};
+}
+
+Result<Fd> open_entry(const Spool& spool, const std::string& text, const EntryName& name,
+                      int access, struct stat& status) {
   const int flags = access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
   Fd fd(::openat(spool.queue(), text.c_str(), flags));
   while (!fd && errno == EINTR) fd = Fd(::openat(spool.queue(), text.c_str(), flags));
-  const std::string what = spool.named("queue", text);
-  if (!fd && errno == ENOENT) return Error{Kind::unavailable, cat(what, ": not in the queue"), ENOENT};
-  if (!fd && errno == ELOOP) return Error{Kind::data, cat(what, ": a symbolic link")};
-  if (!fd && (errno == EISDIR || errno == ENXIO)) return Error{Kind::data, cat(what, ": not a regular file")};
-  if (!fd) return base::system_error(what, "open", errno);
-  struct stat status;
-  if (::fstat(fd.number(), &status) != 0) return base::system_error(Kind::io, what, "stat", errno);
-  if (!S_ISREG(status.st_mode)) return Error{Kind::data, cat(what, ": not a regular file")};
-  if (status.st_uid != spool.owner()) return Error{Kind::data, cat(what, ": belongs to uid ", status.st_uid)};
+  if (!fd && errno == ENOENT)
+    return Error{Kind::unavailable, cat(spool.named("queue", text), ": not in the queue"), ENOENT};
+  if (!fd && errno == ELOOP) return entry_error(spool, text, "a symbolic link");
+  if (!fd && (errno == EISDIR || errno == ENXIO))
+    return entry_error(spool, text, "not a regular file");
+  if (!fd) return base::system_error(spool.named("queue", text), "open", errno);
+  if (::fstat(fd.number(), &status) != 0)
+    return base::system_error(Kind::io, spool.named("queue", text), "stat", errno);
+  if (!S_ISREG(status.st_mode)) return entry_error(spool, text, "not a regular file");
+  if (status.st_uid != spool.owner())
+    return entry_error(spool, text, cat("belongs to uid ", status.st_uid));
   if (static_cast<std::uint64_t>(status.st_size) != name.size)
-    return Error{Kind::data, cat(what, ": its size is ", status.st_size, ", not that of its name")};
+    return entry_error(spool, text, cat("its size is ", status.st_size, ", not that of its name"));
   return fd;
 }
 
-Result<Entry> read_head(int fd, const std::string& what) {
-  std::string text;
+Result<Entry> read_head(int fd, const Spool& spool, const std::string& name, std::string& buffer) {
+  std::size_t have = 0;
   for (std::size_t want = 4096;; want *= 4) {
-    const std::size_t have = text.size();
-    text.resize(want);
-    TRY_LET(got, base::read_at(fd, std::span(text).subspan(have), have, what));
-    text.resize(have + got);
-    if (head_complete(text)) break;
-    if (text.size() < want) return Error{Kind::data, cat(what, ": the envelope is cut short")};
+    if (buffer.size() < want) buffer.resize(want);
+    const auto got = base::read_at(fd, std::span(buffer).subspan(have, want - have), have, name);
+    if (!got)
+      return Error{got.error().kind, spool.named("queue", got.error().text),
+                   got.error().system_error};
+    have += got.value();
+    if (head_complete(std::string_view(buffer).substr(0, have))) break;
+    if (have < want) return entry_error(spool, name, "the envelope is cut short");
   }
-  auto entry = parse_entry(text);
-  if (!entry) return Error{Kind::data, cat(what, ": ", entry.error().text)};
+  auto entry = parse_entry(std::string_view(buffer).substr(0, have));
+  if (!entry) return entry_error(spool, name, entry.error().text);
   return entry;
+}
+
+bool locked(int fd) {
+  struct flock lock = whole_file(F_WRLCK);
+  return ::fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 }  // namespace
 
 Result<Entry> read_entry(const Spool& spool, const EntryName& name) {
-  TRY_LET(fd, open_entry(spool, name, O_RDONLY));
-  return read_head(fd.number(), spool.named("queue", name.text()));
+  std::string buffer;
+  TRY_LET(snapshot, read_snapshot(spool, name, buffer));
+  return std::move(snapshot.entry);
+}
+
+Result<Snapshot> read_snapshot(const Spool& spool, const EntryName& name, std::string& buffer) {
+  const std::string text = name.text();
+  struct stat status;
+  TRY_LET(fd, open_entry(spool, text, name, O_RDONLY, status));
+  TRY_LET(entry, read_head(fd.number(), spool, text, buffer));
+  const auto next = std::chrono::seconds(status.st_mtim.tv_sec) +
+                    std::chrono::microseconds(status.st_mtim.tv_nsec / 1000);
+  const bool leased = locked(fd.number());
+  return Snapshot{std::move(entry), leased, base::Time(next), std::move(fd)};
 }
 
 bool leased(const Spool& spool, const EntryName& name) {
-  Fd fd(::openat(spool.queue(), name.text().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  struct flock lock = whole_file(F_WRLCK);
-  return fd && ::fcntl(fd.number(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  Fd fd(
+      ::openat(spool.queue(), name.text().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  return fd && locked(fd.number());
 }
 
 Result<std::optional<Lease>> Lease::take(const Spool& spool, const EntryName& name) {
   const std::string text = name.text();
-  const std::string what = spool.named("queue", text);
-  auto opened = open_entry(spool, name, O_RDWR);
+  struct stat mine, there;
+  auto opened = open_entry(spool, text, name, O_RDWR, mine);
   if (!opened && opened.error().kind == Kind::unavailable) return std::optional<Lease>();
   if (!opened) return std::move(opened).error();
   Lease lease;
   lease.spool_ = &spool;
   lease.name_ = name;
   lease.fd_ = std::move(opened).value();
-  // An open file description lock: it goes with the descriptor wherever that is sent, and with the last holder's death.
+  // An open file description lock: it goes with the descriptor wherever that is sent, and with the
+  // last holder's death.
   struct flock lock = whole_file(F_WRLCK);
   if (::fcntl(lease.fd_.number(), F_OFD_SETLK, &lock) != 0) {
     if (errno == EAGAIN || errno == EACCES) return std::optional<Lease>();
-    return base::system_error(what, "lock", errno);
+    return base::system_error(spool.named("queue", text), "lock", errno);
   }
-  struct stat mine, there;  // the former holder may have removed it meanwhile
-  if (::fstat(lease.fd_.number(), &mine) != 0) return base::system_error(Kind::io, what, "stat", errno);
-  if (::fstatat(spool.queue(), text.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0 || there.st_ino != mine.st_ino)
+  // The former holder may have removed it meanwhile.
+  if (::fstatat(spool.queue(), text.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0 ||
+      there.st_ino != mine.st_ino)
     return std::optional<Lease>();
-  TRY_LET(entry, read_head(lease.fd_.number(), what));
+  std::string buffer;
+  TRY_LET(entry, read_head(lease.fd_.number(), spool, text, buffer));
   lease.entry_ = std::move(entry);
   return std::optional<Lease>(std::move(lease));
 }
@@ -199,7 +229,8 @@ Result<> Lease::record(const std::vector<std::size_t>& recipients, char status) 
   if (recipients.empty()) return {};
   for (const std::size_t i : recipients) entry_.done[i] = status;
   const auto [first, last] = std::minmax_element(recipients.begin(), recipients.end());
-  return overwrite(std::string_view(entry_.done).substr(*first, *last - *first + 1), entry_.done_offset + *first);
+  return overwrite(std::string_view(entry_.done).substr(*first, *last - *first + 1),
+                   entry_.done_offset + *first);
 }
 
 bool Lease::all_done() const { return entry_.done.find(pending) == std::string::npos; }
@@ -227,7 +258,8 @@ Result<> Lease::set_next_attempt(base::Time time) {
 
 void clean_tmp(const Spool& spool, base::Time now) {
   Fd fd(::openat(spool.tmp(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(fd ? ::fdopendir(fd.number()) : nullptr, ::closedir);
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(fd ? ::fdopendir(fd.number()) : nullptr,
+                                                      ::closedir);
   if (!directory) return;
   (void)fd.release();
   while (const dirent* item = ::readdir(directory.get())) {

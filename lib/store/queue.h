@@ -1,7 +1,9 @@
-// queue.h - one spool: where mail lies on this disk, how it gets in (Draft), and how it is changed (Lease).
+// queue.h - one spool: where mail lies on this disk, how it gets in (Draft), and how it is changed
+// (Lease).
 //
-// A spool is a folder of mode 0700 that belongs to the user whose mail it holds: tmp/ queue/ why/ run/ bad/. Directory
-// permission is the access control, the owner of a file is its submitter. See postbag-spool(5).
+// A spool is a folder of mode 0700 that belongs to the user whose mail it holds: tmp/ queue/ why/
+// run/ bad/. Directory permission is the access control, the owner of a file is its submitter. See
+// postbag-spool(5).
 #pragma once
 
 #include <array>
@@ -19,8 +21,8 @@
 
 namespace store {
 
-/// Names a message for its whole life: 11 characters of microseconds since 1970 and 4 random ones, alphabet 0-9A-V, so
-/// that the order of names is the order of arrival.
+/// Names a message for its whole life: 11 characters of microseconds since 1970 and 4 random ones,
+/// alphabet 0-9A-V, so that the order of names is the order of arrival.
 class QueueId {
  public:
   static constexpr std::size_t length = 15;
@@ -48,10 +50,11 @@ struct EntryName {
 /// An open spool of one user.
 class Spool {
  public:
-  /// Open a spool that exists. Errors: no_permission (owner is not `uid`), retry, io; unavailable when there is none.
+  /// Open a spool that exists. Errors: no_permission (owner is not `uid`), retry, io; unavailable
+  /// when there is none.
   static base::Result<Spool> open(const std::string& path, uid_t uid);
-  /// Open it, making what is missing; new folders and their parents are on stable storage when it returns.
-  /// Errors: as open, but never unavailable.
+  /// Open it, making what is missing; new folders and their parents are on stable storage when it
+  /// returns. Errors: as open, but never unavailable.
   static base::Result<Spool> create(const std::string& path, uid_t uid);
 
   const std::string& path() const { return path_; }
@@ -70,7 +73,8 @@ class Spool {
   base::Fd tmp_, queue_, why_, run_, bad_;
 };
 
-/// What lies in queue/: understood names in order of arrival, of each ID the highest generation only.
+/// What lies in queue/: understood names in order of arrival, of each ID the highest generation
+/// only.
 struct Listing {
   std::vector<EntryName> entries;
   std::vector<EntryName> superseded;  ///< lower generations of listed IDs
@@ -79,8 +83,19 @@ struct Listing {
 /// Errors: io, no_permission: an unreadable queue is never "empty".
 base::Result<Listing> list(const Spool& spool);
 
-/// Read and check an entry without locking it. Errors: unavailable (it has gone), data (damaged), io.
+/// Read and check an entry without locking it. Errors: unavailable (it has gone), data (damaged),
+/// io.
 base::Result<Entry> read_entry(const Spool& spool, const EntryName& name);
+/// An entry as a reader finds it, who neither locks it nor keeps its holder waiting.
+struct Snapshot {
+  Entry entry;
+  bool leased = false;  ///< some process holds a Lease on it
+  base::Time next_attempt;
+  base::Fd file;  ///< for the message, which begins at entry.message_offset
+};
+/// buffer: room that the caller keeps from one entry to the next. Errors: as read_entry.
+base::Result<Snapshot> read_snapshot(const Spool& spool, const EntryName& name,
+                                     std::string& buffer);
 /// Whether some process holds a Lease on it.
 bool leased(const Spool& spool, const EntryName& name);
 
@@ -89,7 +104,8 @@ class Draft {
  public:
   /// Begin a file in tmp/. Errors: retry (full, no rights), io.
   static base::Result<Draft> create(const Spool& spool, base::Time time);
-  /// Begin one that lies in memory, to be handed to another program: it is finish()ed, never committed. Errors: retry.
+  /// Begin one that lies in memory, to be handed to another program: it is finish()ed, never
+  /// committed. Errors: retry.
   static base::Result<Draft> create_in_memory(base::Time time);
 
   Draft(Draft&&) noexcept = default;
@@ -98,27 +114,32 @@ class Draft {
 
   const QueueId& id() const { return id_; }
 
-  /// Write the envelope and `top`, header fields that lead the message, with room for late_room more bytes of fields
-  /// behind them. `top` may hold the ID once, for a Received field. Errors: data, retry, io.
+  /// Write the envelope and `top`, header fields that lead the message, with room for late_room
+  /// more bytes of fields behind them. `top` may hold the ID once, for a Received field. Errors:
+  /// data, retry, io.
   base::Result<> begin(const Envelope& envelope, std::string_view top, std::size_t late_room);
-  /// Append message text with LF line ends. After an error the text is not lost: move_to_memory() carries it over.
-  /// Errors: retry, io.
+  /// Append message text with LF line ends. After an error the text is not lost: move_to_memory()
+  /// carries it over. Errors: retry, io.
   base::Result<> append(std::string_view text);
   /// Facts of the message so far.
   Facts facts() const { return counter_.facts(); }
 
-  /// Put `late`, at most late_room bytes of header fields, behind `top`, write the facts and all that is still in memory.
-  /// The file is whole then, but not yet in the queue. May be called again after a failure. Errors: retry, io.
+  /// Put `late`, at most late_room bytes of header fields, behind `top`, write the facts and all
+  /// that is still in memory. The file is whole then, but not yet in the queue. May be called again
+  /// after a failure. Errors: retry, io.
   base::Result<> finish(std::string_view late);
 
-  /// The commit point. When this returns an ID, the message survives a power cut and we owe its sender a delivery or a
-  /// bounce; nothing that happens afterwards may turn the submission into a failure.
-  /// \pre finish() succeeded. Errors: retry, io; then nothing is in the queue, and the draft may still be moved to memory.
+  /// The commit point. When this returns an ID, the message survives a power cut and we owe its
+  /// sender a delivery or a bounce; nothing that happens afterwards may turn the submission into a
+  /// failure. \pre finish() succeeded. Errors: retry, io; then nothing is in the queue, and the
+  /// draft may still be moved to memory.
   base::Result<QueueId> commit();
 
-  /// Carry what was written so far over into memory, when its own place failed (full, taken away). Errors: retry, io.
+  /// Carry what was written so far over into memory, when its own place failed (full, taken away).
+  /// Errors: retry, io.
   base::Result<> move_to_memory();
-  /// The whole file, for handing on. \pre finish() succeeded and create_in_memory() or move_to_memory() was used.
+  /// The whole file, for handing on. \pre finish() succeeded and create_in_memory() or
+  /// move_to_memory() was used.
   int descriptor() const { return fd_.number(); }
   std::uint64_t size() const { return written_ + buffer_.size(); }
 
@@ -132,12 +153,12 @@ class Draft {
   base::Result<> redraw();
 
   base::Time time_;
-  std::string what_;           // names the file in errors
+  std::string what_;  // names the file in errors
   const Spool* spool_ = nullptr;
   QueueId id_;
-  std::string tmp_name_;       // empty: nothing of ours lies in tmp/
+  std::string tmp_name_;  // empty: nothing of ours lies in tmp/
   base::Fd fd_;
-  std::string buffer_;         // not yet written; it belongs at offset written_
+  std::string buffer_;  // not yet written; it belongs at offset written_
   std::uint64_t written_ = 0;
   FactCounter counter_;
   std::string top_;
@@ -150,15 +171,17 @@ class Draft {
 /// A committed entry that this process alone may change. Released when destroyed.
 class Lease {
  public:
-  /// nullopt: another process has it, or it has gone. Errors: data (damaged: to be moved to bad/), retry, io.
+  /// nullopt: another process has it, or it has gone. Errors: data (damaged: to be moved to bad/),
+  /// retry, io.
   static base::Result<std::optional<Lease>> take(const Spool& spool, const EntryName& name);
 
   const EntryName& name() const { return name_; }
   const Entry& entry() const { return entry_; }
   int descriptor() const { return fd_.number(); }
 
-  /// Overwrite status bytes of recipients in place and make it durable. On a full disk the reserve is given up and it is
-  /// tried once more. Errors: retry, io: nothing may be assumed about what a later reader sees.
+  /// Overwrite status bytes of recipients in place and make it durable. On a full disk the reserve
+  /// is given up and it is tried once more. Errors: retry, io: nothing may be assumed about what a
+  /// later reader sees.
   base::Result<> record(const std::vector<std::size_t>& recipients, char status);
   bool all_done() const;
   /// Take the entry out of the queue. Errors: io, retry.
@@ -178,7 +201,8 @@ class Lease {
 /// Move what is not understood to bad/, never deleting it; the new name. Errors: io, retry.
 base::Result<std::string> quarantine(const Spool& spool, const std::string& name);
 
-/// Remove files of dead writers from tmp/: unlocked and older than 36 hours. Never fails; what cannot go stays.
+/// Remove files of dead writers from tmp/: unlocked and older than 36 hours. Never fails; what
+/// cannot go stays.
 void clean_tmp(const Spool& spool, base::Time now);
 
 /// Make sure the 64 KiB reserve lies in run/; without room there is none.

@@ -30,7 +30,8 @@ bool owned_by(const std::string& path, uid_t uid) {
 
 }  // namespace
 
-Place find_place(const base::Identity& who, const std::optional<std::string>& option, const char* variable) {
+Place find_place(const base::Identity& who, const std::optional<std::string>& option,
+                 const char* variable) {
   Place place;
   if (who.user) place.home = base::own_home(*who.user).value_or("");
   const std::string own = place.home.empty() ? "" : place.home + "/.config/postbag/postbag.ini";
@@ -39,7 +40,8 @@ Place find_place(const base::Identity& who, const std::optional<std::string>& op
     place.config = *option;
     place.named = true;
   } else if (variable != nullptr && *variable != '\0' && who.trusted_environment) {
-    const auto unsafe = who.uid == 0 && exists(variable) ? base::unsafe_path(variable, 0) : std::nullopt;
+    const auto unsafe =
+        who.uid == 0 && exists(variable) ? base::unsafe_path(variable, 0) : std::nullopt;
     if (unsafe) place.remark = cat("POSTBAG_CONFIG=", variable, " is not used: ", *unsafe);
     else place.config = variable, place.named = true;
   }
@@ -57,7 +59,9 @@ namespace {
 
 std::string first_line(const std::string& path) {
   const auto text = base::read_file(path, 65536);
-  return text ? std::string(base::trim(std::string_view(text.value()).substr(0, text.value().find('\n')))) : "";
+  return text ? std::string(
+                    base::trim(std::string_view(text.value()).substr(0, text.value().find('\n'))))
+              : "";
 }
 
 // The FQDN as /etc/hosts gives it. DNS is never asked: a submission must not wait for a resolver.
@@ -76,16 +80,17 @@ std::string host_name() {
       if (!base::trim(word).empty()) names.push_back(base::trim(word));
     if (std::find(names.begin(), names.end(), name) == names.end()) continue;
     for (std::size_t i = 1; i < names.size(); ++i)
-      if (base::istarts_with(names[i], name + ".") && is_domain(names[i])) return std::string(names[i]);
+      if (base::istarts_with(names[i], name + ".") && is_domain(names[i]))
+        return std::string(names[i]);
   }
   return name;
 }
 
-constexpr std::array site_keys{Key{"domain", Type::domain}, Key{"local", Type::domains}, Key{"postmaster", Type::address},
-                               Key{"all_mail_to", Type::address}};
-constexpr std::array spool_keys{Key{"directory", Type::path},       Key{"shared", Type::yes_no},
-                                Key{"lifetime", Type::duration},    Key{"warn_after", Type::duration},
-                                Key{"retry", Type::durations},      Key{"size_limit", Type::size}};
+constexpr std::array site_keys{Key{"domain", Type::domain}, Key{"local", Type::domains},
+                               Key{"postmaster", Type::address}, Key{"all_mail_to", Type::address}};
+constexpr std::array spool_keys{Key{"directory", Type::path},    Key{"shared", Type::yes_no},
+                                Key{"lifetime", Type::duration}, Key{"warn_after", Type::duration},
+                                Key{"retry", Type::durations},   Key{"size_limit", Type::size}};
 constexpr std::array schemas{Schema{"site", false, site_keys}, Schema{"spool", false, spool_keys}};
 
 std::string expanded(const std::string& path, const std::string& home) {
@@ -110,10 +115,12 @@ class SiteReader {
       const std::string path = expanded(directory->value, place_.home);
       if (path.starts_with('/')) site_.spool = path, site_.shared = false;
     }
-    if (const auto* shared = section.find("shared")) site_.shared = yes_no(shared->value).value_or(site_.shared);
+    if (const auto* shared = section.find("shared"))
+      site_.shared = yes_no(shared->value).value_or(site_.shared);
     assign(section, "lifetime", site_.lifetime);
     assign(section, "warn_after", site_.warn_after);
-    if (const auto* limit = section.find("size_limit")) site_.size_limit = byte_size(limit->value).value_or(site_.size_limit);
+    if (const auto* limit = section.find("size_limit"))
+      site_.size_limit = byte_size(limit->value).value_or(site_.size_limit);
     if (const auto* retry = section.find("retry")) {
       const std::string_view range = retry->value;
       const auto low = duration(range.substr(0, range.find("..")));
@@ -136,7 +143,8 @@ class SiteReader {
 std::span<const Schema> site_schemas() { return schemas; }
 
 bool Site::is_local(std::string_view name) const {
-  return std::any_of(local.begin(), local.end(), [&](const auto& known) { return base::iequals(known, name); });
+  return std::any_of(local.begin(), local.end(),
+                     [&](const auto& known) { return base::iequals(known, name); });
 }
 
 Site make_site(const Place& place, const Config* config) {
@@ -168,8 +176,11 @@ Site load_site(const Place& place) {
 
 namespace {
 
-// Remembered names of spools in the shared parent, one a line, that were made because the plain name was taken.
-std::string memory_file(const Place& place) { return place.home + "/.local/state/postbag/shared-spools"; }
+// Remembered names of spools in the shared parent, one a line, that were made because the plain
+// name was taken.
+std::string memory_file(const Place& place) {
+  return place.home + "/.local/state/postbag/shared-spools";
+}
 
 std::vector<std::string> remembered(const Site& site, const Place& place) {
   std::vector<std::string> names;
@@ -185,11 +196,14 @@ void remember(const Place& place, const std::string& path) {
   if (place.home.empty()) return;
   const std::string folder = place.home + "/.local/state/postbag";
   if (!base::make_directories(folder)) return;
-  base::Fd fd(::open(memory_file(place).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (fd && base::write_all(fd.number(), path + "\n", folder)) (void)base::sync(fd.number(), folder);
+  base::Fd fd(::open(memory_file(place).c_str(),
+                     O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (fd && base::write_all(fd.number(), path + "\n", folder))
+    (void)base::sync(fd.number(), folder);
 }
 
-// systemd's DynamicUser hands these uids to whoever comes next: a guessable name would show them foreign mail.
+// systemd's DynamicUser hands these uids to whoever comes next: a guessable name would show them
+// foreign mail.
 bool recycled(uid_t uid) { return uid >= 61184 && uid <= 65519; }
 
 Result<Spool> create_in_shared(const Site& site, const Place& place, const base::Identity& who) {
@@ -197,8 +211,9 @@ Result<Spool> create_in_shared(const Site& site, const Place& place, const base:
   if (who.user && !recycled(who.uid)) {
     auto spool = Spool::create(plain, who.uid);
     // Only a squatter's folder (or file) sends us to another name.
-    if (spool || (spool.error().kind != Kind::no_permission && spool.error().system_error != ENOTDIR &&
-                  spool.error().system_error != ELOOP && spool.error().system_error != EACCES))
+    if (spool ||
+        (spool.error().kind != Kind::no_permission && spool.error().system_error != ENOTDIR &&
+         spool.error().system_error != ELOOP && spool.error().system_error != EACCES))
       return spool;
   }
   for (const auto& path : remembered(site, place))
@@ -216,25 +231,32 @@ Result<Spool> create_in_shared(const Site& site, const Place& place, const base:
 
 Result<Spool> create_spool(const Site& site, const Place& place, const base::Identity& who) {
   if (site.spool.empty())
-    return Error{Kind::config, cat("no spool: uid ", who.uid, " has no home folder of its own and ", system_config,
-                                   " does not exist")};
+    return Error{Kind::config, cat("no spool: uid ", who.uid, " has no home folder of its own and ",
+                                   system_config, " does not exist")};
   return site.shared ? create_in_shared(site, place, who) : Spool::create(site.spool, who.uid);
 }
 
-Result<std::vector<Spool>> open_spools(const Site& site, const Place& place, const base::Identity& who) {
+Result<std::vector<Spool>> open_spools(const Site& site, const Place& place,
+                                       const base::Identity& who) {
   std::vector<std::string> paths;
-  if (!site.spool.empty()) paths.push_back(site.shared ? cat(site.spool, "/", who.uid) : site.spool);
+  if (!site.spool.empty())
+    paths.push_back(site.shared ? cat(site.spool, "/", who.uid) : site.spool);
   if (site.shared)
     for (auto& path : remembered(site, place)) paths.push_back(std::move(path));
-  // A change of mode or of `directory` must strand nothing; a named configuration is an account of its own.
-  if (!place.named && !place.home.empty()) paths.push_back(place.home + "/.local/state/postbag/spool");
+  // A change of mode or of `directory` must strand nothing; a named configuration is an account of
+  // its own.
+  if (!place.named && !place.home.empty())
+    paths.push_back(place.home + "/.local/state/postbag/spool");
   std::vector<Spool> spools;
   for (std::size_t i = 0; i < paths.size(); ++i) {
-    if (std::find(paths.begin(), paths.begin() + static_cast<std::ptrdiff_t>(i), paths[i]) != paths.begin() + static_cast<std::ptrdiff_t>(i)) continue;
+    if (std::find(paths.begin(), paths.begin() + static_cast<std::ptrdiff_t>(i), paths[i]) !=
+        paths.begin() + static_cast<std::ptrdiff_t>(i))
+      continue;
     auto spool = Spool::open(paths[i], who.uid);
     if (spool) spools.push_back(std::move(spool).value());
     else if (spool.error().kind == Kind::unavailable) continue;
-    else if (site.shared && i == 0 && spool.error().kind == Kind::no_permission) continue;  // a squatter's
+    else if (site.shared && i == 0 && spool.error().kind == Kind::no_permission)
+      continue;  // a squatter's
     else return std::move(spool).error();
   }
   return spools;

@@ -31,20 +31,23 @@ Result<Fd> open_folder(int parent, const char* name, uid_t uid, const std::strin
   struct stat status;
   if (::fstat(fd.number(), &status) != 0) return base::system_error(Kind::io, what, "stat", errno);
   if (status.st_uid != uid)
-    return Error{Kind::no_permission, cat(what, ": belongs to uid ", status.st_uid, ", not to uid ", uid)};
+    return Error{Kind::no_permission,
+                 cat(what, ": belongs to uid ", status.st_uid, ", not to uid ", uid)};
   if ((status.st_mode & 077) != 0 && ::fchmod(fd.number(), 0700) != 0)
     return base::system_error(Kind::no_permission, what, "chmod", errno);
   return fd;
 }
 
 Result<> make_folder(int parent, const char* name, const std::string& what) {
-  if (::mkdirat(parent, name, 0700) != 0 && errno != EEXIST) return base::system_error(what, "mkdir", errno);
+  if (::mkdirat(parent, name, 0700) != 0 && errno != EEXIST)
+    return base::system_error(what, "mkdir", errno);
   Fd fd(::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) return base::system_error(what, "open", errno);
   return base::sync(fd.number(), what);
 }
 
-// Every folder from `path` up to / on stable storage: one made by a process that died before its fsync counts as new.
+// Every folder from `path` up to / on stable storage: one made by a process that died before its
+// fsync counts as new.
 Result<> sync_chain(std::string path) {
   for (;;) {
     Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -52,8 +55,8 @@ Result<> sync_chain(std::string path) {
     if (!fd && errno == EACCES) return {};
     if (!fd) return base::system_error(path, "open", errno);
     // Some file systems above (proc, autofs) cannot sync folders and need not.
-    if (const auto synced = base::sync(fd.number(), path); !synced && synced.error().system_error != EINVAL &&
-                                                           synced.error().system_error != EROFS)
+    if (const auto synced = base::sync(fd.number(), path);
+        !synced && synced.error().system_error != EINVAL && synced.error().system_error != EROFS)
       return synced;
     if (path == "/") return {};
     const auto slash = path.rfind('/');
@@ -95,16 +98,21 @@ Result<Spool> Spool::create(const std::string& path, uid_t uid) {
 Result<std::string> quarantine(const Spool& spool, const std::string& name) {
   for (int attempt = 0; attempt < 100; ++attempt) {
     const std::string target = attempt == 0 ? name : cat(name, "~", attempt);
-    if (::renameat2(spool.queue(), name.c_str(), spool.bad(), target.c_str(), RENAME_NOREPLACE) == 0) return target;
-    if (errno != EEXIST) return base::system_error(spool.named("queue", name), "move to bad/", errno);
+    if (::renameat2(spool.queue(), name.c_str(), spool.bad(), target.c_str(), RENAME_NOREPLACE) ==
+        0)
+      return target;
+    if (errno != EEXIST)
+      return base::system_error(spool.named("queue", name), "move to bad/", errno);
   }
   return Error{Kind::retry, cat(spool.named("queue", name), ": no free name in bad/")};
 }
 
 void keep_reserve(const Spool& spool) {
-  Fd fd(::openat(spool.run(), "reserve", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  Fd fd(
+      ::openat(spool.run(), "reserve", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return;  // it is there, or cannot be
-  if (!base::write_all(fd.number(), std::string(65536, '\0'), "reserve")) ::unlinkat(spool.run(), "reserve", 0);
+  if (!base::write_all(fd.number(), std::string(65536, '\0'), "reserve"))
+    ::unlinkat(spool.run(), "reserve", 0);
 }
 
 }  // namespace store

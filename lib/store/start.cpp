@@ -28,7 +28,9 @@ bool tell(const std::string& path) {
   if (path.size() >= sizeof address.sun_path) return false;
   std::memcpy(address.sun_path, path.c_str(), path.size());
   Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd || ::connect(fd.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return false;
+  if (!fd ||
+      ::connect(fd.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return false;
   // A full socket has a flush on its way already.
   return ::send(fd.number(), "flush", 5, MSG_NOSIGNAL) >= 0 || errno == EAGAIN;
 }
@@ -52,10 +54,12 @@ struct Start {
   std::vector<std::string> arguments, environment;
 };
 
-std::optional<Start> prepared(const Spool& spool, const Place& place, const base::Identity& who, int lock) {
+std::optional<Start> prepared(const Spool& spool, const Place& place, const base::Identity& who,
+                              int lock) {
   const auto program = base::sibling("postbag-flush", flush_program);
   if (!program) return std::nullopt;
-  Start start{*program, {"postbag-flush", cat("--lock=", lock, ":", spool.path())},
+  Start start{*program,
+              {"postbag-flush", cat("--lock=", lock, ":", spool.path())},
               base::clean_environment(who.user ? who.user->home : "/", who.login())};
   if (place.named) {
     // The flush runs in /, so a relative name is made absolute here.
@@ -99,8 +103,7 @@ void start_flush(const Spool& spool, const Place& place, const base::Identity& w
     if (grandchild != 0) ::_exit(0);
     become_flush(*start, lock.number(), true);
   }
-  while (child > 0 && ::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  while (child > 0 && ::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {}
 }
 
 void run_flush(const Spool& spool, const Place& place, const base::Identity& who) {
@@ -111,8 +114,7 @@ void run_flush(const Spool& spool, const Place& place, const base::Identity& who
   start->arguments.push_back("-v");
   const pid_t child = ::fork();
   if (child == 0) become_flush(*start, lock.number(), false);
-  while (child > 0 && ::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  while (child > 0 && ::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {}
 }
 
 }  // namespace store

@@ -6,9 +6,10 @@
 
 namespace store {
 
-/// Start a flush of this spool unless one is running, and return at once: nothing of the caller's (descriptors, session,
-/// folder, environment) stays with it. A flush that runs scans once more after it has unlocked, so no commit is missed.
-/// Where a service manager listens on a datagram socket it is told instead. Never fails: the mail is safe already.
+/// Start a flush of this spool unless one is running, and return at once: nothing of the caller's
+/// (descriptors, session, folder, environment) stays with it. A flush that runs scans once more
+/// after it has unlocked, so no commit is missed. Where a service manager listens on a datagram
+/// socket it is told instead. Never fails: the mail is safe already.
 void start_flush(const Spool& spool, const Place& place, const base::Identity& who);
 
 /// Start it in the foreground with its log on standard error, and wait for its end (`sendmail -v`).

@@ -1,5 +1,6 @@
-// why.h - why/ID: counted attempts and the last reason of each recipient that is still waiting. Only advice for people and
-// for the pace of retries: its loss postpones expiry and nothing else, so it is never synced.
+// why.h - why/ID: counted attempts and the last reason of each recipient that is still waiting.
+// Only advice for people and for the pace of retries: its loss postpones expiry and nothing else,
+// so it is never synced.
 //
 //   postbag why 1
 //   attempts N SECONDS        how many were counted, and when the last one was
@@ -24,8 +25,8 @@ struct Reason {
 
 struct Why {
   unsigned attempts = 0;
-  std::int64_t last_attempt = 0;    ///< seconds since 1970
-  std::vector<Reason> reasons;      ///< by recipient index; an empty text: none is known
+  std::int64_t last_attempt = 0;  ///< seconds since 1970
+  std::vector<Reason> reasons;    ///< by recipient index; an empty text: none is known
   /// Make room and set one.
   void set(std::size_t recipient, Reason reason);
   const Reason* find(std::size_t recipient) const;

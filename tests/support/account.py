@@ -60,6 +60,7 @@ class Account:
 
     def run(self, program, *arguments, input=b"", env=None, timeout=30, **more):
         """Runs a program to its end; returns a CompletedProcess with bytes."""
+        assert program in self.programs, f"{program} is not built"
         input = input.encode() if isinstance(input, str) else input
         return subprocess.run([str(self.programs[program]), *map(str, arguments)], input=input, capture_output=True,
                               env={**self.env, **(env or {})}, timeout=timeout, check=False,

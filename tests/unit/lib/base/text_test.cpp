@@ -57,8 +57,10 @@ TEST_CASE("to_number: the whole text or nothing") {
   CHECK(base::to_number<int>("0") == 0);
   CHECK(base::to_number<int>("-12") == -12);
   CHECK(base::to_number<unsigned>("ff", 16) == 255U);
-  CHECK(base::to_number<std::int64_t>("9223372036854775807") == std::numeric_limits<std::int64_t>::max());
-  for (const auto text : {"", " 1", "1 ", "+1", "1x", "x", "0x1", "2147483648", "99999999999999999999"}) {
+  CHECK(base::to_number<std::int64_t>("9223372036854775807") ==
+        std::numeric_limits<std::int64_t>::max());
+  for (const auto text :
+       {"", " 1", "1 ", "+1", "1x", "x", "0x1", "2147483648", "99999999999999999999"}) {
     CAPTURE(text);
     CHECK_FALSE(base::to_number<int>(text));
   }
@@ -66,16 +68,36 @@ TEST_CASE("to_number: the whole text or nothing") {
 }
 
 TEST_CASE("utf8_length: only well-formed sequences have one") {
-  const struct { std::string_view text; std::size_t length; } table[] = {
-      {"", 0},                 {"a", 1},                 {std::string_view("\0", 1), 1},
-      {"\x7f", 1},             {"\x80", 0},              {"\xbf", 0},
-      {"\xc0\x80", 0},         {"\xc1\xbf", 0},          {"\xc2\x80", 2},
-      {"\xdf\xbf", 2},         {"\xdf", 0},              {"\xdf\x7f", 0},
-      {"\xe0\x9f\xbf", 0},     {"\xe0\xa0\x80", 3},      {"\xed\x9f\xbf", 3},
-      {"\xed\xa0\x80", 0},     {"\xef\xbf\xbf", 3},      {"\xef\xbf", 0},
-      {"\xf0\x8f\xbf\xbf", 0}, {"\xf0\x90\x80\x80", 4},  {"\xf4\x8f\xbf\xbf", 4},
-      {"\xf4\x90\x80\x80", 0}, {"\xf5\x80\x80\x80", 0},  {"\xff", 0},
-      {"\xf0\x90\x80", 0},     {"\xc3\xb6z", 2},
+  const struct {
+    std::string_view text;
+    std::size_t length;
+  } table[] = {
+      {"", 0},
+      {"a", 1},
+      {std::string_view("\0", 1), 1},
+      {"\x7f", 1},
+      {"\x80", 0},
+      {"\xbf", 0},
+      {"\xc0\x80", 0},
+      {"\xc1\xbf", 0},
+      {"\xc2\x80", 2},
+      {"\xdf\xbf", 2},
+      {"\xdf", 0},
+      {"\xdf\x7f", 0},
+      {"\xe0\x9f\xbf", 0},
+      {"\xe0\xa0\x80", 3},
+      {"\xed\x9f\xbf", 3},
+      {"\xed\xa0\x80", 0},
+      {"\xef\xbf\xbf", 3},
+      {"\xef\xbf", 0},
+      {"\xf0\x8f\xbf\xbf", 0},
+      {"\xf0\x90\x80\x80", 4},
+      {"\xf4\x8f\xbf\xbf", 4},
+      {"\xf4\x90\x80\x80", 0},
+      {"\xf5\x80\x80\x80", 0},
+      {"\xff", 0},
+      {"\xf0\x90\x80", 0},
+      {"\xc3\xb6z", 2},
   };
   for (const auto& row : table) CHECK(base::utf8_length(row.text) == row.length);
   CHECK(base::valid_utf8(""));
@@ -102,10 +124,14 @@ TEST_CASE("printable: a long text is cut between characters") {
 }
 
 TEST_CASE("matches: * and ? as a shell has them, letters of either case") {
-  const struct { std::string_view pattern, text; bool expected; } table[] = {
-      {"", "", true},          {"", "a", false},      {"*", "", true},         {"?", "", false},
-      {"A?c", "aBC", true},    {"a*c", "abbbc", true}, {"a*c", "abbb", false}, {"*@b", "a@b", true},
-      {"*a*b*", "xaybz", true}, {"**", "x", true},    {"*ab", "aab", true},    {"a", "ab", false},
+  const struct {
+    std::string_view pattern, text;
+    bool expected;
+  } table[] = {
+      {"", "", true},         {"", "a", false},     {"*", "", true},
+      {"?", "", false},       {"A?c", "aBC", true}, {"a*c", "abbbc", true},
+      {"a*c", "abbb", false}, {"*@b", "a@b", true}, {"*a*b*", "xaybz", true},
+      {"**", "x", true},      {"*ab", "aab", true}, {"a", "ab", false},
   };
   for (const auto& row : table) {
     CAPTURE(row.pattern);
@@ -117,4 +143,5 @@ TEST_CASE("json_escaped: the text between quotes of a JSON string") {
   CHECK(base::json_escaped("a\"b\\c\n\x1f\x7f"s) == "a\\\"b\\\\c\\u000a\\u001f\\u007f");
   CHECK(base::json_escaped("\xc3\xb6\xff") == "\xc3\xb6\xef\xbf\xbd");
   CHECK(base::json_escaped("\0"s) == "\\u0000");
+  CHECK(base::json_escaped("\xc2\x9b\xc2\xa0") == "\\u009b\xc2\xa0");
 }

@@ -32,7 +32,9 @@ std::string repeated(std::string_view text, std::size_t times) {
 }  // namespace
 
 TEST_CASE("address list: every form of RFC 5322 gives its address and its display name") {
-  const struct { std::string text, expected; } table[] = {
+  const struct {
+    std::string text, expected;
+  } table[] = {
       {"", ""},
       {"  \n ", ""},
       {",, ,", ""},
@@ -89,7 +91,10 @@ TEST_CASE("address list: every form of RFC 5322 gives its address and its displa
 }
 
 TEST_CASE("address list: a malformed mailbox says what is wrong, and the walk goes on behind it") {
-  const struct { std::string text, problem; std::size_t count; } table[] = {
+  const struct {
+    std::string text, problem;
+    std::size_t count;
+  } table[] = {
       {"a@b c@d, e", "missing ',' or '<>'", 2},
       {"Joe User, e", "missing ',' or '<>'", 2},
       {"Dr. Who, e", "missing ',' or '<>'", 2},
@@ -155,10 +160,19 @@ TEST_CASE("address list: what a control character spoils is no path either") {
 }
 
 TEST_CASE("address list: end is the offset just behind the addr-spec") {
-  const struct { std::string text; std::size_t end; } table[] = {
-      {"root (Cron Daemon)", 4},  {"\"root\" <root>", 12}, {"  a  ", 3},
-      {"user @ host (c)", 11},    {"<@r:u>", 5},           {"\"a b\" ", 5},
-      {"g: a (x) ;", 4},          {"< a >", 3},            {"a@[1] x", 7},
+  const struct {
+    std::string text;
+    std::size_t end;
+  } table[] = {
+      {"root (Cron Daemon)", 4},
+      {"\"root\" <root>", 12},
+      {"  a  ", 3},
+      {"user @ host (c)", 11},
+      {"<@r:u>", 5},
+      {"\"a b\" ", 5},
+      {"g: a (x) ;", 4},
+      {"< a >", 3},
+      {"a@[1] x", 7},
   };
   for (const auto& row : table) {
     CAPTURE(row.text);
@@ -167,7 +181,9 @@ TEST_CASE("address list: end is the offset just behind the addr-spec") {
 }
 
 TEST_CASE("qualified: the domain goes behind each unqualified address, all else stays") {
-  const struct { std::string text, expected; } table[] = {
+  const struct {
+    std::string text, expected;
+  } table[] = {
       {"", ""},
       {"root", "root@d"},
       {"root (Cron Daemon)", "root@d (Cron Daemon)"},
@@ -196,10 +212,12 @@ TEST_CASE("qualified: without a domain the list stays") {
   CHECK(rfc::qualified("root, a@b", "") == "root, a@b");
 }
 
-TEST_CASE("address list: a hostile list of a megabyte takes no stack, and its square in time would be seen") {
-  const std::string unit[] = {"(",    ")",   "<",    ">",    "\"",     ",",      "a,",   "a:",
-                              "a:;",  "a ",  "[",    "\\",   "@",      ".",      "(a)",  "<a>",
-                              "<a>,", "\n ", "\xff", "\"a\"", "a@b c,", "<@a,", ";", "a, (c) <d>;"};
+TEST_CASE(
+    "address list: a hostile list of a megabyte takes no stack, and its square in time would be "
+    "seen") {
+  const std::string unit[] = {
+      "(", ")", "<",   ">",   "\"",   ",",   "a,",   "a:",    "a:;",    "a ",   "[", "\\",
+      "@", ".", "(a)", "<a>", "<a>,", "\n ", "\xff", "\"a\"", "a@b c,", "<@a,", ";", "a, (c) <d>;"};
   for (const auto& text : unit) {
     CAPTURE(text);
     const std::string list = repeated(text, 1'000'000 / text.size());
@@ -214,7 +232,9 @@ TEST_CASE("address list: a comment nested 100000 deep is passed over") {
 }
 
 TEST_CASE("phrase: atoms stay, other ASCII is quoted, all else becomes encoded words") {
-  const struct { std::string name, expected; } table[] = {
+  const struct {
+    std::string name, expected;
+  } table[] = {
       {"", ""},
       {" \t", ""},
       {"root", "root"},

@@ -5,7 +5,11 @@
 #include <limits>
 
 TEST_CASE("date: RFC 5322 form with the zone") {
-  const struct { std::int64_t seconds; long offset; const char* expected; } table[] = {
+  const struct {
+    std::int64_t seconds;
+    long offset;
+    const char* expected;
+  } table[] = {
       {1'795'179'540, 3600, "Fri, 20 Nov 2026 13:59:00 +0100"},
       {0, 0, "Thu, 1 Jan 1970 00:00:00 +0000"},
       {-1, 0, "Wed, 31 Dec 1969 23:59:59 +0000"},
@@ -38,9 +42,10 @@ TEST_CASE("date: seconds of a zone are left out of both the zone and the time") 
 TEST_CASE("date: whatever the clock says, the year has four digits") {
   using seconds_limits = std::numeric_limits<std::int64_t>;
   using offset_limits = std::numeric_limits<long>;
-  CHECK(rfc::date(seconds_limits::max(), offset_limits::max()) == "Sat, 1 Jan 9999 23:58:59 +2359");
-  CHECK(rfc::date(seconds_limits::min(), offset_limits::min()) == "Sun, 31 Dec 0000 00:01:00 -2359");
-  CHECK(rfc::asctime(seconds_limits::max(), 0) == "Fri Dec 31 23:59:59 9998");
+  CHECK(rfc::date(seconds_limits::max(), offset_limits::max()) == "Fri, 1 Jan 9999 23:58:59 +2359");
+  CHECK(rfc::date(seconds_limits::min(), offset_limits::min()) ==
+        "Sun, 31 Dec 0000 00:01:00 -2359");
+  CHECK(rfc::asctime(seconds_limits::max(), 0) == "Thu Dec 31 23:59:59 9998");
   CHECK(rfc::asctime(seconds_limits::min(), 0) == "Mon Jan  1 00:00:00 0001");
 }
 
@@ -62,5 +67,5 @@ TEST_CASE("date: each day follows the one before for 800 years") {
       REQUIRE(std::stoi(text.substr(8, 2)) == std::stoi(before.substr(8, 2)) + 1);
     before = text;
   }
-  CHECK(before == "Sat Dec 31 00:00:00 2769");
+  CHECK(before == "Wed Dec 31 00:00:00 2769");
 }

@@ -25,7 +25,9 @@ std::string problem(std::string_view text) {
 }  // namespace
 
 TEST_CASE("path: an addr-spec is taken as it stands, without brackets, spaces around and route") {
-  const struct { std::string text, expected, local, domain; } table[] = {
+  const struct {
+    std::string text, expected, local, domain;
+  } table[] = {
       {"", "", "", ""},
       {"<>", "", "", ""},
       {" < > ", "", "", ""},
@@ -49,8 +51,13 @@ TEST_CASE("path: an addr-spec is taken as it stands, without brackets, spaces ar
       {"<@[IPv6:1::2],@b:user>", "user", "user", ""},
       {"a@[1.2.3.4]", "a@[1.2.3.4]", "a", "[1.2.3.4]"},
       {"a@[IPv6:2001:db8::1]", "a@[IPv6:2001:db8::1]", "a", "[IPv6:2001:db8::1]"},
-      {"j\xc3\xb6rg@b\xc3\xbc" "cher.example", "j\xc3\xb6rg@b\xc3\xbc" "cher.example", "j\xc3\xb6rg",
-       "b\xc3\xbc" "cher.example"},
+      {"j\xc3\xb6rg@b\xc3\xbc"
+       "cher.example",
+       "j\xc3\xb6rg@b\xc3\xbc"
+       "cher.example",
+       "j\xc3\xb6rg",
+       "b\xc3\xbc"
+       "cher.example"},
   };
   for (const auto& row : table) {
     CAPTURE(row.text);
@@ -65,7 +72,9 @@ TEST_CASE("path: an addr-spec is taken as it stands, without brackets, spaces ar
 }
 
 TEST_CASE("path: what cannot stand on an SMTP line is refused with the reason") {
-  const struct { std::string text, expected; } table[] = {
+  const struct {
+    std::string text, expected;
+  } table[] = {
       {"a@b>", "unbalanced '>'"},
       {"<a@b", "unbalanced '<'"},
       {"<<a@b>>", "unbalanced '<'"},

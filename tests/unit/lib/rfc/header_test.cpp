@@ -60,12 +60,29 @@ std::string repeated(std::string_view text, std::size_t times) {
 }  // namespace
 
 TEST_CASE("field name: a line begins a field if printable ASCII stands before a colon") {
-  const struct { std::string line; std::size_t length; } table[] = {
-      {"To: x", 2},      {"To:", 2},         {"To :x", 2},         {"To \t : x", 2},
-      {"X-a!#~: y", 6},  {"", 0},            {":", 0},             {" To: x", 0},
-      {"To", 0},         {"To x: y", 0},     {"From joe Mon Nov", 0}, {"From joe Mon 10:20", 0},
-      {">From: x", 5},   {"T\xc3\xb6: x", 0}, {"T\0: x"s, 0},      {"T\x7f: x", 0},
-      {"\ttab: x", 0},   {"http://x", 4},    {"To\n: x", 0},
+  const struct {
+    std::string line;
+    std::size_t length;
+  } table[] = {
+      {"To: x", 2},
+      {"To:", 2},
+      {"To :x", 2},
+      {"To \t : x", 2},
+      {"X-a!#~: y", 6},
+      {"", 0},
+      {":", 0},
+      {" To: x", 0},
+      {"To", 0},
+      {"To x: y", 0},
+      {"From joe Mon Nov", 0},
+      {"From joe Mon 10:20", 0},
+      {">From: x", 5},
+      {"T\xc3\xb6: x", 0},
+      {"T\0: x"s, 0},
+      {"T\x7f: x", 0},
+      {"\ttab: x", 0},
+      {"http://x", 4},
+      {"To\n: x", 0},
   };
   for (const auto& row : table) {
     CAPTURE(row.line);
@@ -74,7 +91,11 @@ TEST_CASE("field name: a line begins a field if printable ASCII stands before a 
 }
 
 TEST_CASE("field: names are known in letters of any case") {
-  const struct { std::string_view name; Field field; bool addresses; } table[] = {
+  const struct {
+    std::string_view name;
+    Field field;
+    bool addresses;
+  } table[] = {
       {"from", Field::from, true},
       {"SENDER", Field::sender, true},
       {"Reply-to", Field::reply_to, true},
@@ -111,7 +132,9 @@ TEST_CASE("field: names are known in letters of any case") {
 }
 
 TEST_CASE("unfolded: each line end with the blanks around it is one space") {
-  const struct { std::string body, expected; } table[] = {
+  const struct {
+    std::string body, expected;
+  } table[] = {
       {"", ""},
       {" \n\t \n", ""},
       {" a \n", "a"},
@@ -139,7 +162,9 @@ TEST_CASE("encoded text: printable ASCII stays") {
 }
 
 TEST_CASE("encoded text: controls become spaces and what is not UTF-8 question marks") {
-  const struct { std::string text, expected; } table[] = {
+  const struct {
+    std::string text, expected;
+  } table[] = {
       {"a\r\nBcc: x", "a  Bcc: x"}, {"a\0b\x7f\x1b"s, "a b  "}, {"a\xff\xc3z", "a??z"},
       {"a\xc2\x9bz", "a z"},        {"\xed\xa0\x80", "???"},    {"a\tb", "a b"},
   };
@@ -151,8 +176,8 @@ TEST_CASE("encoded text: controls become spaces and what is not UTF-8 question m
 }
 
 TEST_CASE("encoded text: the shorter of Q and B is taken") {
-  CHECK(rfc::encoded_text("Gr\xc3\xbc\xc3\x9f" "e aus der Stadt") ==
-        "=?UTF-8?B?R3LDvMOfZSBhdXMgZGVyIFN0YWR0?=");
+  CHECK(rfc::encoded_text("Gr\xc3\xbc\xc3\x9f"
+                          "e aus der Stadt") == "=?UTF-8?B?R3LDvMOfZSBhdXMgZGVyIFN0YWR0?=");
   CHECK(rfc::encoded_text("a plain text with one \xc3\xb6") ==
         "=?UTF-8?Q?a_plain_text_with_one_=C3=B6?=");
   CHECK(rfc::encoded_text("\xe2\x82\xac\xe2\x82\xac") == "=?UTF-8?B?4oKs4oKs?=");

@@ -21,14 +21,30 @@ std::string status_text(std::string_view text) {
 }  // namespace
 
 TEST_CASE("enhanced status: read at the start of a text") {
-  const struct { std::string_view text, expected; } table[] = {
-      {"5.1.1 no such user", "5.1.1"}, {"5.1.1", "5.1.1"},       {"2.0.0\tOk", "2.0.0"},
-      {"4.4.2\nnext", "4.4.2"},        {"4.999.999", "4.999.999"}, {"5.01.001 x", "5.1.1"},
-      {"", "none"},                    {"3.1.1", "none"},        {"1.1.1", "none"},
-      {"5.1", "none"},                 {"5.1.", "none"},         {"5..1", "none"},
-      {"5.1.1x", "none"},              {"5.1.1.7 refused", "none"}, {"5.1.1: x", "none"},
-      {"5.1000.1", "none"},            {"5.1.1000", "none"},     {"55.1.1", "none"},
-      {" 5.1.1", "none"},              {"5.-1.1", "none"},       {"x5.1.1", "none"},
+  const struct {
+    std::string_view text, expected;
+  } table[] = {
+      {"5.1.1 no such user", "5.1.1"},
+      {"5.1.1", "5.1.1"},
+      {"2.0.0\tOk", "2.0.0"},
+      {"4.4.2\nnext", "4.4.2"},
+      {"4.999.999", "4.999.999"},
+      {"5.01.001 x", "5.1.1"},
+      {"", "none"},
+      {"3.1.1", "none"},
+      {"1.1.1", "none"},
+      {"5.1", "none"},
+      {"5.1.", "none"},
+      {"5..1", "none"},
+      {"5.1.1x", "none"},
+      {"5.1.1.7 refused", "none"},
+      {"5.1.1: x", "none"},
+      {"5.1000.1", "none"},
+      {"5.1.1000", "none"},
+      {"55.1.1", "none"},
+      {" 5.1.1", "none"},
+      {"5.-1.1", "none"},
+      {"x5.1.1", "none"},
       {"99999999999999999999.1.1", "none"},
   };
   for (const auto& row : table) {
@@ -48,11 +64,18 @@ TEST_CASE("reply: its class follows from its code") {
 }
 
 TEST_CASE("reply: the status is the one given if it fits the code, else the code's class") {
-  const struct { int code; std::string_view text, expected; } table[] = {
-      {550, "5.1.1 no such user", "5.1.1"}, {550, "4.1.1 no such user", "5.0.0"},
-      {550, "no such user", "5.0.0"},       {450, "5.7.1 wait", "4.0.0"},
-      {250, "2.1.5 Ok\n2.1.5 Ok", "2.1.5"}, {250, "", "2.0.0"},
-      {354, "go ahead", "4.0.0"},           {354, "2.0.0 go", "4.0.0"},
+  const struct {
+    int code;
+    std::string_view text, expected;
+  } table[] = {
+      {550, "5.1.1 no such user", "5.1.1"},
+      {550, "4.1.1 no such user", "5.0.0"},
+      {550, "no such user", "5.0.0"},
+      {450, "5.7.1 wait", "4.0.0"},
+      {250, "2.1.5 Ok\n2.1.5 Ok", "2.1.5"},
+      {250, "", "2.0.0"},
+      {354, "go ahead", "4.0.0"},
+      {354, "2.0.0 go", "4.0.0"},
       {0, "", "4.0.0"},
   };
   for (const auto& row : table) {
@@ -62,7 +85,10 @@ TEST_CASE("reply: the status is the one given if it fits the code, else the code
 }
 
 TEST_CASE("reply: shown on one line without controls") {
-  const struct { int code; std::string text, expected; } table[] = {
+  const struct {
+    int code;
+    std::string text, expected;
+  } table[] = {
       {550, "5.1.1 no\nsuch\nuser", "550 5.1.1 no such user"},
       {250, "", "250"},
       {550, "a\x1b[2J\0\r\tb\x7f"s, "550 a?[2J???b?"},
@@ -78,7 +104,11 @@ TEST_CASE("reply: shown in at most 1000 bytes") {
 }
 
 TEST_CASE("reply reader: puts the lines of a reply together") {
-  const struct { std::vector<std::string> lines; int code; std::string text; } table[] = {
+  const struct {
+    std::vector<std::string> lines;
+    int code;
+    std::string text;
+  } table[] = {
       {{"250 Ok"}, 250, "Ok"},
       {{"250"}, 250, ""},
       {{"250 "}, 250, ""},
@@ -104,8 +134,9 @@ TEST_CASE("reply reader: puts the lines of a reply together") {
 }
 
 TEST_CASE("reply reader: what is no reply line is garbage, and the reader begins anew") {
-  for (const std::string line : {"", "2", "25", "25x", "250x", "250\t", "199 x", "600 x", "-50 x",
-                                 "+50 x", " 250 x", "2 0 x", "HTTP/1.1 200", "\xff\xff\xff", "250\r"}) {
+  for (const std::string line :
+       {"", "2", "25", "25x", "250x", "250\t", "199 x", "600 x", "-50 x", "+50 x", " 250 x",
+        "2 0 x", "HTTP/1.1 200", "\xff\xff\xff", "250\r"}) {
     CAPTURE(line);
     ReplyReader reader;
     CHECK(reader.feed(line) == State::garbage);

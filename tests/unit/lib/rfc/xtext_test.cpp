@@ -34,7 +34,8 @@ TEST_CASE("xtext: the form of RFC 3461") {
 }
 
 TEST_CASE("xtext: what is none is refused") {
-  for (const std::string_view text : {"+", "+4", "+4g", "+2b", "a=b", "a b", "\n", "\x7f", "\xc3", "+ 1", "+-1", "++41"}) {
+  for (const std::string_view text :
+       {"+", "+4", "+4g", "+2b", "a=b", "a b", "\n", "\x7f", "\xc3", "+ 1", "+-1", "++41"}) {
     CAPTURE(text);
     CHECK_FALSE(rfc::is_xtext(text));
     CHECK_FALSE(rfc::from_xtext(text));
@@ -59,8 +60,8 @@ TEST_CASE("percent: readable text stays readable") {
 }
 
 TEST_CASE("percent: a second spelling of a text is refused") {
-  for (const std::string_view text :
-       {"%", "%4", "%2", "%41", "%0a", "%GG", "%C3", "a b", "<", ">", "\n", "\x7f", "%2 5", "%%25"}) {
+  for (const std::string_view text : {"%", "%4", "%2", "%41", "%0a", "%GG", "%C3", "a b", "<", ">",
+                                      "\n", "\x7f", "%2 5", "%%25"}) {
     CAPTURE(text);
     CHECK_FALSE(rfc::from_percent(text));
   }

@@ -1,0 +1,109 @@
+// mailq/main.cpp - list the mail queue, or change what lies in it. See mailq(1).
+#include "lib/base/main.h"
+
+#include <sysexits.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "lib/base/text.h"
+#include "lib/store/start.h"
+#include "lib/store/why.h"
+#include "mailq/listing.h"
+#include "mailq/manage.h"
+#include "mailq/options.h"
+#include "mailq/scan.h"
+
+namespace {
+
+using base::cat;
+using base::Error;
+using base::Kind;
+using base::Result;
+using listing::Action;
+using listing::Options;
+
+/// What could not be read, told and kept for the exit status.
+class Trouble {
+ public:
+  void tell(const Error& error) {
+    base::complain(error.text);
+    if (status_ == EX_OK) status_ = static_cast<int>(error.kind);
+  }
+  int status() const { return status_; }
+
+ private:
+  int status_ = EX_OK;
+};
+
+bool waiting(const store::Entry& entry) {
+  return entry.done.find(store::pending) != std::string::npos;
+}
+
+void print_entry(listing::Report& report, const listing::Found& found,
+                 const store::Snapshot& snapshot) {
+  const auto& entry = snapshot.entry;
+  // All is done, only its file has not gone yet: nobody waits for it any more.
+  if (!waiting(entry)) return;
+  const auto& id = found.name.id;
+  const auto why =
+      found.has_reason ? store::load_why(*found.spool, id, entry.done.size()) : store::Why();
+  static std::string text;  // its room serves every message
+  text.clear();
+  report.add({id, entry, why, snapshot.leased, base::local_offset(entry.envelope.arrival)}, text);
+  base::print(text);
+}
+
+Result<int> list(const std::vector<store::Spool>& spools, listing::Form form) {
+  TRY_LET(queue, listing::scan(spools));
+  Trouble trouble;
+  for (const auto& path : queue.strange)
+    trouble.tell({Kind::data, cat(path, ": not the name of a message")});
+  listing::Report report(form);
+  std::string buffer;
+  for (const auto& found : queue.entries) {
+    const auto snapshot = store::read_snapshot(*found.spool, found.name, buffer);
+    if (snapshot) print_entry(report, found, snapshot.value());
+    // Delivered since its name was read: no trouble.
+    else if (snapshot.error().kind != Kind::unavailable) trouble.tell(snapshot.error());
+  }
+  base::print(report.end(trouble.status() == EX_OK ? listing::Reading::complete
+                                                   : listing::Reading::incomplete));
+  return trouble.status();
+}
+
+Result<int> work(const Options& options) {
+  const auto who = base::identity();
+  const auto place = store::find_place(who, options.config, std::getenv("POSTBAG_CONFIG"));
+  const auto site = store::load_site(place);
+  if (!place.remark.empty()) base::complain(place.remark);
+  for (const auto& mistake : site.mistakes) base::complain(mistake);
+  TRY_LET(spools, store::open_spools(site, place, who));
+  if (options.action == Action::list)
+    return list(spools, options.json ? listing::Form::json : listing::Form::postfix);
+  if (options.action == Action::show) return manage::show(spools, options.ids, base::now());
+  TRY_LET(outcome, manage::change(spools, options.action, options.ids, base::now()));
+  for (const auto* spool : outcome.due) store::start_flush(*spool, place, who);
+  return outcome.status;
+}
+
+Result<int> mailq(base::Args args) {
+  TRY_LET(options, listing::parse_options(args));
+  if (options.action == Action::help) {
+    base::print(listing::usage());
+    return EX_OK;
+  }
+  if (options.action == Action::version) {
+    base::print(cat("mailq (postbag) ", POSTBAG_VERSION, "\n"));
+    return EX_OK;
+  }
+  auto status = work(options);
+  if (status) return status;
+  Error error = std::move(status).error();
+  if (error.system_error == EACCES || error.system_error == EPERM) error.kind = Kind::no_permission;
+  return error;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return base::run_main("mailq", argc, argv, mailq); }

@@ -1,0 +1,95 @@
+// spool/main.cpp - deliver what waits in the queue. See postbag-flush(8).
+#include "lib/base/main.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+#include "lib/base/process.h"
+#include "lib/base/text.h"
+#include "spool/flush.h"
+
+namespace {
+
+using base::cat;
+using base::Error;
+using base::Fd;
+using base::Kind;
+using base::Level;
+using base::Result;
+
+constexpr const char* usage =
+    "usage: postbag-flush [-v] [--config FILE] [--all | --id ID | --recipient TEXT | --sender "
+    "TEXT]\n"
+    "Relay the mail that is due. --all and the others make waiting mail due first.\n";
+
+// Whatever the caller's environment says of proxies, certificates, homes or OpenSSL is not for us.
+void clean_environment(const base::Identity& who, const std::string& home) {
+  const char* given = std::getenv("CREDENTIALS_DIRECTORY");
+  const std::string credentials = given != nullptr ? given : "";
+  ::clearenv();
+  for (const auto& variable : base::clean_environment(home, who.login())) {
+    const auto equals = variable.find('=');
+    ::setenv(variable.substr(0, equals).c_str(), variable.substr(equals + 1).c_str(), 1);
+  }
+  if (!credentials.empty()) ::setenv("CREDENTIALS_DIRECTORY", credentials.c_str(), 1);
+}
+
+Result<> flush_spool(const store::Spool& spool, const spool::Settings& settings,
+                     const spool::Options& options, const base::Identity& who,
+                     const std::string& home) {
+  spool::SpoolRun run(spool, settings, who, home, base::now);
+  if (options.wanted.any()) TRY(run.wake(options.wanted));
+  Fd lock;
+  if (options.lock >= 0 && options.locked_spool == spool.path()) {
+    lock = Fd(options.lock);
+    ::fcntl(options.lock, F_SETFD, FD_CLOEXEC);
+  } else {
+    const std::string what = spool.named("run", "flush.lock");
+    TRY_LET(fd,
+            base::open_at(spool.run(), "flush.lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600, what));
+    TRY_LET(locked, base::lock(fd.number(), false, what));
+    if (!locked) return {};  // a run is on, and looks at the queue again before it ends
+    lock = std::move(fd);
+  }
+  return run.run(std::move(lock));
+}
+
+Result<int> run_flush(base::Args args) {
+  TRY_LET(options, spool::parse_options(args));
+  if (options.help || options.version) {
+    base::print(options.help ? usage : cat("postbag ", POSTBAG_VERSION, "\n"));
+    return EX_OK;
+  }
+  const rlimit no_core{0, 0};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  base::log_to_stderr(options.verbose);
+  const auto who = base::identity();
+  const auto place = store::find_place(who, options.config, std::getenv("POSTBAG_CONFIG"));
+  clean_environment(who, place.home.empty() ? "/" : place.home);
+  if (!place.remark.empty()) base::complain(place.remark);
+  auto settings = spool::load_settings(place);
+  if (!settings) {
+    for (const auto line : base::split(settings.error().text, '\n')) {
+      base::log("qmgr", Level::error, line);
+      if (!options.verbose) base::complain(line);
+    }
+    return static_cast<int>(settings.error().kind);
+  }
+  for (const auto& remark : settings.value().remarks) base::log("qmgr", Level::warning, remark);
+  spool::request_stop_on_sigterm();
+  TRY_LET(spools, store::open_spools(settings.value().site, place, who));
+  for (const auto& spool : spools)
+    if (!spool::stop_requested())
+      TRY(flush_spool(spool, settings.value(), options, who, place.home));
+  return EX_OK;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return base::run_main("postbag-flush", argc, argv, run_flush); }

@@ -1,0 +1,42 @@
+#include "spool/report.h"
+
+#include <cmath>
+
+#include "lib/base/text.h"
+
+namespace spool {
+
+using base::cat;
+
+std::string delay_text(double seconds) {
+  if (seconds < 0 || !std::isfinite(seconds)) seconds = 0;
+  if (seconds >= 9.95) return cat(static_cast<long>(seconds + 0.5));
+  // Below ten seconds: two significant digits, but no more than two decimals.
+  const bool tenths = seconds >= 0.995;
+  const long units = static_cast<long>(seconds * (tenths ? 10 : 100) + 0.5);
+  if (units == 0) return "0";
+  std::string text = cat(units / (tenths ? 10 : 100), ".");
+  const std::string decimals = cat(units % (tenths ? 10 : 100));
+  if (!tenths && decimals.size() < 2) text += '0';
+  text += decimals;
+  while (text.back() == '0') text.pop_back();
+  if (text.back() == '.') text.pop_back();
+  return text;
+}
+
+std::string delivery_line(std::string_view id, std::string_view to, std::string_view original,
+                          std::string_view relay, const Delays& delays,
+                          const rfc::Outcome& outcome) {
+  // Without bounces a permanent refusal waits in the queue too, so it is logged as what it is:
+  // deferred.
+  const bool sent = outcome.kind == rfc::Outcome::Kind::delivered;
+  const std::string from = original == to ? "" : cat("orig_to=<", original, ">, ");
+  const double total = delays.before + delays.inside + delays.connect + delays.transmit;
+  return cat(id, ": to=<", to, ">, ", from, "relay=", relay, ", delay=", delay_text(total),
+             ", delays=", delay_text(delays.before), "/", delay_text(delays.inside), "/",
+             delay_text(delays.connect), "/", delay_text(delays.transmit),
+             ", dsn=", outcome.status.text(), ", status=", sent ? "sent" : "deferred", " (",
+             outcome.text, ")");
+}
+
+}  // namespace spool

@@ -1,0 +1,29 @@
+// retry.h - when a message is tried again. Pure.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "lib/base/clock.h"
+#include "lib/store/why.h"
+
+namespace spool {
+
+struct RetryPolicy {
+  std::chrono::seconds first{300}, longest{4 * 3600};
+};
+
+/// Whether an entry whose mtime says `next` is to be tried. A time further off than the longest
+/// retry is a clock's or a backup's mistake and counts as now.
+bool due(base::Time next, base::Time now, const RetryPolicy& policy);
+
+/// Count an attempt, at most one an hour: neither a week asleep nor a burst of runs may use up a
+/// message's chances.
+void count_attempt(store::Why& why, base::Time now);
+
+/// The next attempt: `first` doubled for every counted attempt but one, at most `longest`, ±10 % by
+/// `random`; not before 15 minutes where it is in doubt whether the message was taken.
+base::Time next_attempt(const store::Why& why, base::Time now, const RetryPolicy& policy,
+                        bool in_doubt, std::uint32_t random);
+
+}  // namespace spool

@@ -1,0 +1,167 @@
+#include "spool/secret.h"
+
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+
+#include "lib/base/fd.h"
+#include "lib/base/file.h"
+#include "lib/base/process.h"
+#include "lib/base/text.h"
+
+namespace spool {
+
+using base::cat;
+using base::Error;
+using base::Fd;
+using base::Kind;
+using base::Result;
+
+namespace {
+constexpr std::size_t longest_secret = 65536;  // OAuth tokens run to kilobytes
+}
+
+Password::~Password() { ::OPENSSL_cleanse(text_.data(), text_.size()); }
+
+namespace {
+
+std::string first_line(std::string text) {
+  text.resize(std::min(text.find('\n'), text.size()));
+  if (text.ends_with('\r')) text.pop_back();
+  return text;
+}
+
+Result<std::string> from_file(const std::string& path, uid_t uid) {
+  TRY_LET(fd, base::open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, path));
+  struct stat status;
+  if (::fstat(fd.number(), &status) != 0) return base::system_error(Kind::io, path, "stat", errno);
+  if (!S_ISREG(status.st_mode)) return Error{Kind::config, cat(path, ": not a regular file")};
+  if (status.st_uid != uid && status.st_uid != 0)
+    return Error{Kind::config, cat(path, ": belongs to uid ", status.st_uid)};
+  if ((status.st_mode & 077) != 0)
+    return Error{Kind::config, cat(path, ": a password that others can read; chmod 600 it")};
+  if (static_cast<std::size_t>(status.st_size) > longest_secret)
+    return Error{Kind::config, cat(path, ": too large for a password")};
+  std::string text(longest_secret, '\0');
+  TRY_LET(got, base::read_at(fd.number(), text, 0, path));
+  text.resize(got);
+  return text;
+}
+
+// What a command prints on standard output, at most 30 seconds long.
+Result<std::string> from_command(const std::string& command, const std::string& home) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return base::system_error("password command", "pipe", errno);
+  Fd reader(ends[0]), writer(ends[1]);
+  const pid_t child = ::fork();
+  if (child < 0) return base::system_error(Kind::retry, "password command", "fork", errno);
+  if (child == 0) {
+    ::setpgid(0, 0);
+    ::dup2(writer.number(), STDOUT_FILENO);
+    (void)base::exec("/bin/sh", {"sh", "-c", command}, base::clean_environment(home, ""));
+    ::_exit(127);
+  }
+  writer.reset();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  std::string text;
+  bool ended = false;
+  while (!ended && text.size() <= longest_secret) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+                          deadline - std::chrono::steady_clock::now())
+                          .count();
+    pollfd poll{reader.number(), POLLIN, 0};
+    if (left <= 0 || (::poll(&poll, 1, static_cast<int>(left)) < 0 && errno != EINTR)) break;
+    char buffer[4096];
+    const auto got = poll.revents == 0 ? -1 : ::read(reader.number(), buffer, sizeof buffer);
+    if (got > 0) text.append(buffer, static_cast<std::size_t>(got));
+    ended = got == 0;
+  }
+  if (!ended) ::kill(-child, SIGKILL);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+  if (!ended) return Error{Kind::retry, "password command: no end within 30 seconds"};
+  if (status != 0)
+    return Error{Kind::retry,
+                 cat("password command: failed with status ",
+                     WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status))};
+  return text;
+}
+
+Result<std::string> from_credential(const std::string& name, uid_t uid) {
+  const char* folder = ::secure_getenv("CREDENTIALS_DIRECTORY");
+  if (folder == nullptr || name.find('/') != std::string::npos)
+    return Error{Kind::config,
+                 cat("credential ", name, ": not given to this service (LoadCredential=)")};
+  return from_file(cat(folder, "/", name), uid);
+}
+
+Result<std::string> from_netrc(const Smarthost& smarthost, const std::string& home, uid_t uid) {
+  TRY_LET(text, from_file(home + "/.netrc", uid));
+  for (const auto& host : smarthost.hosts)
+    if (auto password = netrc_password(text, host.name, smarthost.user))
+      return std::move(*password);
+  return Error{Kind::config,
+               cat(home, "/.netrc: nothing for user ", smarthost.user, " at this smarthost")};
+}
+
+}  // namespace
+
+std::optional<std::string> netrc_password(std::string_view netrc, std::string_view host,
+                                          std::string_view user) {
+  std::string_view rest = netrc;
+  const auto word = [&rest]() -> std::string_view {
+    rest.remove_prefix(std::min(rest.find_first_not_of(" \t\r\n"), rest.size()));
+    const auto token = rest.substr(0, rest.find_first_of(" \t\r\n"));
+    rest.remove_prefix(token.size());
+    return token;
+  };
+  bool here = false, user_fits = true;
+  std::optional<std::string> password;
+  for (auto token = word(); !token.empty(); token = word()) {
+    if (token == "machine" || token == "default") {
+      if (here && user_fits && password) return password;
+      here = token == "default" || base::iequals(word(), host);
+      user_fits = true;
+      password.reset();
+    } else if (token == "login") {
+      user_fits = word() == user;
+    } else if (token == "password") {
+      password = word();
+    } else if (token == "account") {
+      word();
+    }
+  }
+  return here && user_fits ? password : std::nullopt;
+}
+
+Result<Password> fetch_password(const Smarthost& smarthost, const std::string& home, uid_t uid) {
+  const auto fetch = [&]() -> Result<std::string> {
+    const auto& argument = smarthost.password.argument;
+    switch (smarthost.password.source) {
+      case Secret::Source::file: return from_file(argument, uid);
+      case Secret::Source::command: return from_command(argument, home);
+      case Secret::Source::credential: return from_credential(argument, uid);
+      case Secret::Source::netrc: return from_netrc(smarthost, home, uid);
+      case Secret::Source::text: return argument;
+      case Secret::Source::none:
+      case Secret::Source::keyring: break;
+    }
+    return Error{Kind::config, "no password is configured"};
+  };
+  TRY_LET(text, fetch());
+  std::string line = first_line(std::move(text));
+  if (line.empty()) return Error{Kind::config, "the password is empty"};
+  if (line.find('\0') != std::string::npos)
+    return Error{Kind::config, "the password holds a NUL byte"};
+  return Password(std::move(line));
+}
+
+}  // namespace spool

@@ -1,0 +1,299 @@
+#include "spool/settings.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+
+#include "lib/base/text.h"
+#include "lib/rfc/envelope.h"
+
+namespace spool {
+
+using base::cat;
+using base::Error;
+using base::Kind;
+using base::Result;
+using store::Key;
+using store::Schema;
+using store::Section;
+using store::Type;
+
+namespace {
+
+constexpr std::array local_keys{Key{"mailbox", Type::path},  Key{"aliases", Type::path},
+                                Key{"virtual", Type::path},  Key{"generic", Type::path},
+                                Key{"commands", Type::path}, Key{"unknown"}};
+constexpr std::array smarthost_keys{Key{"host"},
+                                    Key{"security", Type::choice, "tls starttls none"},
+                                    Key{"allow_plaintext", Type::yes_no},
+                                    Key{"user"},
+                                    Key{"password"},
+                                    Key{"auth"},
+                                    Key{"from", Type::address},
+                                    Key{"rewrite_from", Type::choice, "never foreign always"},
+                                    Key{"senders"},
+                                    Key{"recipients"},
+                                    Key{"ca", Type::path},
+                                    Key{"pin"},
+                                    Key{"certificate", Type::path},
+                                    Key{"key", Type::path},
+                                    Key{"helo", Type::domain},
+                                    Key{"proxy"},
+                                    Key{"source"},
+                                    Key{"tls_min", Type::choice, "1.2 1.3"},
+                                    Key{"connections", Type::count},
+                                    Key{"messages_per_connection", Type::count},
+                                    Key{"recipients_per_transaction", Type::count},
+                                    Key{"rate"},
+                                    Key{"connect_timeout", Type::duration},
+                                    Key{"reply_timeout", Type::duration},
+                                    Key{"data_timeout", Type::duration},
+                                    Key{"dot_timeout", Type::duration},
+                                    Key{"message_timeout", Type::duration}};
+
+constexpr std::string_view mechanisms =
+    "scram-sha-256-plus scram-sha-256 scram-sha-1 cram-md5 xoauth2 oauthbearer plain login";
+// Understood and checked, but without effect until the part that uses them is built.
+constexpr std::string_view waiting_keys[] = {"from", "rewrite_from", "connections", "rate"};
+
+bool loopback(const std::string& host) {
+  return host == "localhost" || host.starts_with("127.") || host == "::1";
+}
+
+bool is_word_in(std::string_view word, std::string_view list) {
+  const auto all = base::split(list, ' ');
+  return std::find(all.begin(), all.end(), word) != all.end();
+}
+
+// "name", "name:port", "[::1]:port".
+std::optional<Host> parse_host(std::string_view text, std::uint16_t default_port) {
+  Host host{"", default_port};
+  std::string_view port;
+  if (text.starts_with('[')) {
+    const auto end = text.find(']');
+    if (end == std::string_view::npos) return std::nullopt;
+    host.name = text.substr(1, end - 1);
+    if (host.name.find_first_not_of("0123456789abcdefABCDEF:.") != std::string::npos)
+      return std::nullopt;
+    port = text.substr(end + 1);
+    if (!port.empty() && !port.starts_with(':')) return std::nullopt;
+    port.remove_prefix(port.empty() ? 0 : 1);
+    if (port.empty() && text.ends_with(':')) return std::nullopt;
+  } else {
+    host.name = text.substr(0, text.find(':'));
+    if (!store::is_domain(host.name)) return std::nullopt;
+    if (host.name.size() < text.size()) {
+      port = text.substr(host.name.size() + 1);
+      if (port.empty()) return std::nullopt;
+    }
+  }
+  if (port.empty()) return host;
+  const auto number = base::to_number<std::uint16_t>(port);
+  if (!number || *number == 0) return std::nullopt;
+  host.port = *number;
+  return host;
+}
+
+/// Turns one [smarthost] section into a Smarthost, adding to the list of mistakes.
+class SmarthostReader {
+ public:
+  SmarthostReader(const store::Config& config, const Section& section, const store::Place& place,
+                  std::vector<std::string>& mistakes)
+      : config_(config), section_(section), place_(place), mistakes_(mistakes) {}
+
+  Smarthost read() {
+    smarthost_.name = section_.name;
+    smarthost_.line = section_.line;
+    hosts();
+    user();
+    password();
+    auth();
+    copy("pin", smarthost_.pin);
+    copy("helo", smarthost_.helo);
+    copy("proxy", smarthost_.proxy);
+    copy("source", smarthost_.source);
+    copy("tls_min", smarthost_.tls_min);
+    for (auto [key, target] :
+         {std::pair{"ca", &smarthost_.ca}, std::pair{"certificate", &smarthost_.certificate},
+          std::pair{"key", &smarthost_.key}}) {
+      copy(key, *target);
+      if (target->starts_with("~/")) *target = place_.home + target->substr(1);
+    }
+    if (const auto* setting = section_.find("senders"))
+      smarthost_.senders = store::words(setting->value);
+    if (const auto* setting = section_.find("recipients"))
+      smarthost_.recipients = store::words(setting->value);
+    numbers();
+    return std::move(smarthost_);
+  }
+
+ private:
+  void mistake(int line, std::string_view text) {
+    mistakes_.push_back(config_.located(line, text));
+  }
+
+  void copy(std::string_view key, std::string& target) {
+    if (const auto* setting = section_.find(key)) target = setting->value;
+  }
+
+  void hosts() {
+    const auto* host = section_.find("host");
+    const auto* security = section_.find("security");
+    if (host == nullptr) return mistake(section_.line, "this smarthost has no host");
+    const std::uint16_t port = security != nullptr && security->value == "tls" ? 465 : 587;
+    for (const auto& word : store::words(host->value)) {
+      if (word.starts_with("srv:"))
+        mistake(host->line, cat(word, ": SRV look-ups are not part of this version"));
+      else if (const auto parsed = parse_host(word, port)) smarthost_.hosts.push_back(*parsed);
+      else mistake(host->line, cat("host = ", word, ": not a host or host:port"));
+    }
+    smarthost_.security = security_of(security);
+    const auto* plaintext = section_.find("allow_plaintext");
+    const bool all_loopback = std::all_of(smarthost_.hosts.begin(), smarthost_.hosts.end(),
+                                          [](const Host& each) { return loopback(each.name); });
+    if (smarthost_.security == Security::none && !all_loopback &&
+        (plaintext == nullptr || plaintext->value != "yes"))
+      mistake(security->line, "security = none: only to loopback, or with allow_plaintext = yes");
+  }
+
+  Security security_of(const store::Setting* setting) const {
+    if (setting == nullptr)
+      return !smarthost_.hosts.empty() && smarthost_.hosts.front().port == 465 ? Security::tls
+                                                                               : Security::starttls;
+    return setting->value == "tls"    ? Security::tls
+           : setting->value == "none" ? Security::none
+                                      : Security::starttls;
+  }
+
+  void user() {
+    const auto* user = section_.find("user");
+    if (user == nullptr) return;
+    smarthost_.user = user->value;
+    if (smarthost_.security == Security::none)
+      mistake(user->line, "user: a password never goes over security = none");
+    if (section_.find("password") == nullptr) mistake(user->line, "user: there is no password = …");
+  }
+
+  void password() {
+    const auto* setting = section_.find("password");
+    if (setting == nullptr) return;
+    if (smarthost_.user.empty()) mistake(setting->line, "password: there is no user = …");
+    std::string_view rest = setting->value;
+    const auto word = base::take(rest, ' ');
+    const std::string argument(base::trim(rest));
+    using Source = Secret::Source;
+    struct Form {
+      std::string_view word;
+      Source source;
+      bool argument;
+    };
+    constexpr Form forms[] = {
+        {"keyring", Source::keyring, false}, {"file", Source::file, true},
+        {"command", Source::command, true},  {"credential", Source::credential, true},
+        {"netrc", Source::netrc, false},     {"text", Source::text, true}};
+    const auto form = std::find_if(std::begin(forms), std::end(forms),
+                                   [&](const Form& known) { return known.word == word; });
+    // The value is not repeated: somebody may have written the password itself.
+    if (form == std::end(forms) || form->argument == argument.empty())
+      return mistake(
+          setting->line,
+          "password: not keyring, file PATH, command CMD, credential NAME, netrc or text SECRET");
+    smarthost_.password = {form->source, argument};
+    if (form->source == Source::file && argument.starts_with("~/"))
+      smarthost_.password.argument = place_.home + argument.substr(1);
+    if (form->source == Source::keyring)
+      mistake(setting->line, "password: keyring is not part of this version");
+    if (form->source == Source::text) private_file(setting->line);
+  }
+
+  void private_file(int line) {
+    struct stat status;
+    if (::stat(config_.path().c_str(), &status) != 0 || (status.st_mode & 077) != 0)
+      mistake(line, "password: text SECRET only in a file of mode 0600");
+  }
+
+  void auth() {
+    const auto* setting = section_.find("auth");
+    if (setting == nullptr) return;
+    std::string spaced = setting->value;
+    std::replace(spaced.begin(), spaced.end(), ',', ' ');
+    for (const auto word : base::split(spaced, ' ')) {
+      if (word.empty()) continue;
+      if (!is_word_in(word, mechanisms))
+        mistake(setting->line, cat("auth: ", word, ": not one of: ", mechanisms));
+      else if (word != "plain" && word != "login")
+        mistake(setting->line, cat("auth: ", word, " is not part of this version"));
+      else smarthost_.auth.emplace_back(word);
+    }
+  }
+
+  void number(std::string_view key, unsigned& target) {
+    if (const auto* setting = section_.find(key))
+      target = base::to_number<unsigned>(setting->value).value_or(target);
+  }
+  void time(std::string_view key, std::chrono::seconds& target) {
+    if (const auto* setting = section_.find(key))
+      target = store::duration(setting->value).value_or(target);
+  }
+  void numbers() {
+    number("recipients_per_transaction", smarthost_.recipients_per_transaction);
+    number("messages_per_connection", smarthost_.messages_per_connection);
+    time("connect_timeout", smarthost_.connect_timeout);
+    time("reply_timeout", smarthost_.reply_timeout);
+    time("data_timeout", smarthost_.data_timeout);
+    time("dot_timeout", smarthost_.dot_timeout);
+    time("message_timeout", smarthost_.message_timeout);
+  }
+
+  const store::Config& config_;
+  const Section& section_;
+  const store::Place& place_;
+  std::vector<std::string>& mistakes_;
+  Smarthost smarthost_;
+};
+
+// Sections and keys that are right but wait for the part that uses them.
+void note_waiting(const store::Config& config, std::vector<std::string>& remarks) {
+  for (const auto& section : config.sections()) {
+    if (section.kind == "routes" || section.kind == "local")
+      remarks.push_back(
+          config.located(section.line, cat("[", section.kind, "] has no effect in this version")));
+    for (const auto& setting : section.settings) {
+      const bool waits = section.kind == "smarthost"
+                             ? std::find(std::begin(waiting_keys), std::end(waiting_keys),
+                                         setting.key) != std::end(waiting_keys)
+                             : section.kind == "site" && setting.key == "all_mail_to";
+      if (waits)
+        remarks.push_back(
+            config.located(setting.line, cat(setting.key, " has no effect in this version")));
+    }
+  }
+}
+
+}  // namespace
+
+Result<Settings> load_settings(const store::Place& place) {
+  Settings settings;
+  if (!place.config) {
+    settings.site = store::make_site(place, nullptr);
+    return settings;
+  }
+  TRY_LET(config, store::Config::load(*place.config));
+  settings.site = store::make_site(place, &config);
+  std::vector<Schema> schemas(store::site_schemas().begin(), store::site_schemas().end());
+  schemas.push_back({"local", false, local_keys});
+  schemas.push_back({"smarthost", true, smarthost_keys});
+  schemas.push_back({"routes", false, {}});
+  auto mistakes = config.mistakes(schemas, true);
+  for (const auto& section : config.sections())
+    if (section.kind == "smarthost")
+      settings.smarthosts.push_back(SmarthostReader(config, section, place, mistakes).read());
+  note_waiting(config, settings.remarks);
+  if (mistakes.empty()) return settings;
+  std::string text;
+  for (const auto& mistake : mistakes) text += (text.empty() ? "" : "\n") + mistake;
+  return Error{Kind::config, text};
+}
+
+}  // namespace spool

@@ -1,0 +1,60 @@
+// settings.h - what the flush takes from postbag.ini. It judges the whole file: where sendmail
+// stores mail in spite of a mistake, the flush refuses to run and the mail waits.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/base/result.h"
+#include "lib/store/config.h"
+#include "lib/store/site.h"
+
+namespace spool {
+
+enum class Security { tls, starttls, none };
+
+struct Host {
+  std::string
+      name;  ///< as written: a domain name, an IPv4 address, or an IPv6 address without brackets
+  std::uint16_t port = 587;
+};
+
+/// Where the password comes from. It is read by the session worker when it is needed and nowhere
+/// else.
+struct Secret {
+  enum class Source { none, keyring, file, command, credential, netrc, text };
+  Source source = Source::none;
+  std::string argument;  ///< path, command, name or the secret itself
+};
+
+/// One account on a smarthost.
+struct Smarthost {
+  std::string name;  ///< of [smarthost NAME]; may be empty
+  int line = 0;
+  std::vector<Host> hosts;  ///< tried in order; at least one
+  Security security = Security::starttls;
+  std::string user;  ///< empty: no AUTH
+  Secret password;
+  std::vector<std::string>
+      auth;  ///< lower-case mechanism names in order of preference; empty: best offered
+  std::vector<std::string> senders, recipients;  ///< patterns; empty: all
+  std::string ca, pin, certificate, key, helo, proxy, source, tls_min = "1.2";
+  unsigned recipients_per_transaction = 100, messages_per_connection = 100;
+  std::chrono::seconds connect_timeout{30}, reply_timeout{300}, data_timeout{120}, dot_timeout{600},
+      message_timeout{3600};
+};
+
+struct Settings {
+  store::Site site;
+  std::vector<Smarthost> smarthosts;
+  std::vector<std::string>
+      remarks;  ///< keys that are understood but not acted on by this version, "FILE:LINE: …"
+};
+
+/// Errors: config; the text holds every mistake, a line each.
+base::Result<Settings> load_settings(const store::Place& place);
+
+}  // namespace spool

@@ -1,0 +1,99 @@
+// transaction.h - SMTP over a stream (RFC 5321): EHLO, AUTH's place, and the mail transaction with
+// a result for every recipient. It knows no network and no spool.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/result.h"
+#include "lib/rfc/envelope.h"
+#include "lib/rfc/status.h"
+#include "lib/store/entry.h"
+#include "spool/stream.h"
+
+namespace spool {
+
+/// What the server offered in its reply to EHLO. Keywords in any case.
+struct Capabilities {
+  bool pipelining = false, eight_bit = false, utf8 = false, size = false;
+  std::uint64_t size_limit = 0;   ///< 0: none was named
+  std::vector<std::string> auth;  ///< lower-case mechanism names
+};
+Capabilities capabilities(const rfc::SmtpReply& ehlo);
+
+struct Timeouts {
+  std::chrono::seconds reply{300}, data{120}, dot{600};
+};
+
+/// One message for some recipients.
+struct Job {
+  std::string id;  ///< for logs and errors
+  rfc::Path sender;
+  std::vector<rfc::Path> recipients;
+  store::Facts facts;
+  int descriptor = -1;  ///< of the entry
+  std::uint64_t message_offset = 0;
+};
+
+struct BodyPlan;  // body.h
+
+/// What became of a Job.
+struct Verdict {
+  std::vector<rfc::Outcome> outcomes;  ///< one a recipient, in order
+  bool in_doubt = false;       ///< the connection was lost between the final dot and its reply
+  bool session_usable = true;  ///< false: drop the connection
+  bool begun = true;  ///< false: MAIL got no answer but a farewell; a new session may be tried
+};
+
+/// A session with a server that has greeted. Dead after a timeout, an end of input, garbage or 421.
+class Session {
+ public:
+  /// about_to_finish is called directly before the final dot is sent.
+  Session(Stream& stream, std::string peer, Timeouts timeouts,
+          std::function<void()> about_to_finish);
+
+  /// EHLO. Errors: retry with the server's words.
+  base::Result<> greet(const std::string& helo);
+  const Capabilities& offered() const { return offered_; }
+  /// Send a line and read the reply; for AUTH. `secret` lines appear in no error. Errors: retry.
+  base::Result<rfc::SmtpReply> exchange(std::string_view line);
+  /// The mail transaction, ended by RSET where the server is left inside one.
+  Verdict transact(const Job& job);
+  /// QUIT; the reply is not waited for.
+  void quit();
+
+ private:
+  struct Attempt;
+  base::Result<rfc::SmtpReply> read_reply(std::chrono::seconds limit);
+  base::Result<> send(std::string_view text, std::chrono::seconds limit);
+  std::string mail_command(const Job& job, const BodyPlan& plan) const;
+  void run(const Job& job, const BodyPlan& plan, Attempt& attempt);
+  base::Result<> envelope(Attempt& attempt, const std::string& mail);
+  base::Result<> message(const Job& job, const BodyPlan& plan, Attempt& attempt);
+  base::Result<> body(const Job& job, const BodyPlan& plan, Attempt& attempt);
+  base::Result<> final_reply(Attempt& attempt);
+  void reset_server(Attempt& attempt);
+  base::Result<> take_reply(Attempt& attempt, std::size_t command);
+
+  Stream& stream_;
+  std::string peer_;
+  Timeouts timeouts_;
+  std::function<void()> about_to_finish_;
+  Capabilities offered_;
+  std::string received_;  // bytes behind the last reply
+  bool alive_ = true;
+};
+
+/// What a reply to a step of the transaction means for a recipient. Replies that speak of our own
+/// set-up are never permanent: 500 to 504, 530, 534, 535, 538, 555 and X.7.8, X.7.9, X.7.11; 552 to
+/// RCPT is 452 (RFC 5321 section 4.5.3.1.10).
+rfc::Outcome outcome_of(const rfc::SmtpReply& reply, std::string_view step, std::string_view peer);
+/// A fault of ours or of the line: always delayed.
+rfc::Outcome outcome_of(const base::Error& error, std::string_view peer);
+
+}  // namespace spool

@@ -1,0 +1,417 @@
+#include "spool/wire.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "lib/base/text.h"
+
+namespace {
+using namespace std::string_literals;
+using base::cat;
+using spool::TransferEncoding;
+
+/// Numbers that are the same in every run.
+class Numbers {
+ public:
+  explicit Numbers(unsigned seed) : state_(seed) {}
+  std::size_t below(std::size_t limit) {
+    state_ = state_ * 1'103'515'245 + 12'345;
+    return state_ / 65'536 % limit;
+  }
+  std::string text(std::string_view bytes, std::size_t length) {
+    std::string made;
+    while (made.size() < length) made.push_back(bytes[below(bytes.size())]);
+    return made;
+  }
+
+ private:
+  unsigned state_;
+};
+
+std::string repeated(std::string_view text, std::size_t times) {
+  std::string all;
+  for (std::size_t i = 0; i < times; ++i) all.append(text);
+  return all;
+}
+
+template <typename Encoder>
+std::string in_pieces(Encoder encoder, std::string_view text, std::size_t size) {
+  std::string out;
+  for (; !text.empty(); text.remove_prefix(std::min(size, text.size())))
+    encoder.append(text.substr(0, size), out);
+  encoder.finish(out);
+  return out;
+}
+
+std::string stuffed(std::string_view text) {
+  return in_pieces(spool::DotStuffer(), text, std::string::npos);
+}
+
+std::string encoded(std::string_view text, TransferEncoding encoding) {
+  return in_pieces(spool::BodyEncoder(encoding), text, std::string::npos);
+}
+
+std::string quoted(std::string_view text) {
+  return encoded(text, TransferEncoding::quoted_printable);
+}
+std::string base64(std::string_view text) { return encoded(text, TransferEncoding::base64); }
+
+std::vector<std::string_view> lines_of(std::string_view text, std::string_view line_end) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    const auto end = text.find(line_end);
+    REQUIRE(end != std::string_view::npos);
+    lines.push_back(text.substr(0, end));
+    text.remove_prefix(end + line_end.size());
+  }
+  return lines;
+}
+
+/// What a server makes of the wire's text: LF lines with dots taken off and long lines put
+/// together.
+std::string received(std::string_view wire) {
+  auto lines = lines_of(wire, "\r\n");
+  REQUIRE(!lines.empty());
+  REQUIRE(lines.back() == ".");
+  lines.pop_back();
+  std::string text;
+  for (auto line : lines) {
+    REQUIRE(line != ".");
+    REQUIRE(line.size() <= 998);
+    REQUIRE(line.find_first_of("\r\n") == std::string_view::npos);
+    if (line.starts_with('.')) line.remove_prefix(1);
+    text += cat(line, "\n");
+  }
+  return text;
+}
+
+std::string quoted_decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '=') {
+      out.push_back(text[i]);
+    } else if (text.substr(i, 2) == "=\n") {
+      ++i;
+    } else {
+      out.push_back(static_cast<char>(base::to_number<int>(text.substr(i + 1, 2), 16).value()));
+      i += 2;
+    }
+  }
+  return out;
+}
+
+std::string base64_decoded(std::string_view text) {
+  constexpr std::string_view digits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  unsigned bits = 0, count = 0;
+  for (const char c : text) {
+    if (c == '=' || c == '\n') continue;
+    bits = bits << 6 | static_cast<unsigned>(digits.find(c));
+    if ((count += 6) >= 8) out.push_back(static_cast<char>(bits >> (count -= 8) & 255));
+  }
+  return out;
+}
+
+std::string canonical(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += c == '\n' ? "\r\n"s : std::string(1, c);
+  return out;
+}
+
+constexpr std::string_view nasty = "\n\n..\r\r a=F\t\xc3\xb6\xe2\x82\xac\xff";
+}  // namespace
+
+TEST_CASE("dot stuffer: LF becomes CRLF, dots at line starts are doubled, a dot ends the text") {
+  const struct {
+    std::string text, expected;
+  } table[] = {
+      {"", ".\r\n"},
+      {"\n", "\r\n.\r\n"},
+      {"a", "a\r\n.\r\n"},
+      {"a\n", "a\r\n.\r\n"},
+      {".", "..\r\n.\r\n"},
+      {".\n", "..\r\n.\r\n"},
+      {"..\n", "...\r\n.\r\n"},
+      {"a.\n.b\n", "a.\r\n..b\r\n.\r\n"},
+      {"a\r\nb\r\n", "a\r\nb\r\n.\r\n"},
+      {"a\rb\n", "a b\r\n.\r\n"},
+      {"a\r\r\n", "a \r\n.\r\n"},
+      {"a\r", "a \r\n.\r\n"},
+      {"\r", " \r\n.\r\n"},
+      {"\r\n", "\r\n.\r\n"},
+      {"\r.\r", " . \r\n.\r\n"},
+      {"\r.\n", " .\r\n.\r\n"},
+      {"\n.\r", "\r\n.. \r\n.\r\n"},
+      {"a\0b\n"s, "a\0b\r\n.\r\n"s},
+  };
+  for (const auto& row : table) {
+    CAPTURE(row.text);
+    CHECK(stuffed(row.text) == row.expected);
+  }
+}
+
+TEST_CASE("dot stuffer: no mix of line ends around a dot ends the text early") {
+  const std::string ends[] = {"", "\r", "\n", "\r\n", "\n\r", "\r\r\n"};
+  for (const auto& before : ends) {
+    for (const auto& behind : ends) {
+      const auto text = cat("a", before, ".", behind, "MAIL FROM:<x>\n");
+      CAPTURE(text);
+      CHECK(received(stuffed(text)).find("MAIL FROM") != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("dot stuffer: a line of 998 bytes stays, a longer one is broken") {
+  const std::string full(998, 'x');
+  CHECK(stuffed(full) == cat(full, "\r\n.\r\n"));
+  CHECK(stuffed(cat(full, "y\n")) == cat(full, "\r\n y\r\n.\r\n"));
+  CHECK(stuffed(cat(full, full)) == cat(full, "\r\n ", full.substr(1), "\r\n x\r\n.\r\n"));
+}
+
+TEST_CASE("dot stuffer: a line is broken between characters") {
+  const struct {
+    std::string_view character;
+    std::size_t kept;
+  } table[] = {{"\xc3\xb6", 499}, {"\xe2\x82\xac", 332}, {"\xf0\x9f\x93\xae", 249}};
+  for (const auto& row : table) {
+    const auto wire = stuffed(repeated(row.character, 600));
+    for (const auto line : lines_of(wire, "\r\n")) CHECK(base::valid_utf8(line));
+    CHECK(wire.find("\r\n") == row.character.size() * row.kept);
+  }
+}
+
+TEST_CASE("dot stuffer: a dot that comes to the start of a broken line stays behind its space") {
+  const auto wire = stuffed(cat(std::string(998, 'x'), ".\n"));
+  CHECK(wire.ends_with("\r\n .\r\n.\r\n"));
+}
+
+TEST_CASE("dot stuffer: bytes that are no UTF-8 make no line over 998") {
+  for (const char c : {'\x80', '\xff', '\xc3', '\xe2', '\xf0', '\r'}) {
+    const std::string text(5000, c);
+    CHECK(received(stuffed(text)).size() > 5000);
+  }
+}
+
+TEST_CASE("dot stuffer: the pieces in which the text comes make no difference") {
+  Numbers numbers(3);
+  for (int round = 0; round < 300; ++round) {
+    std::string text = numbers.text(nasty, numbers.below(200));
+    if (round % 3 == 0)
+      text += cat(numbers.text("x.\r\xc3\xb6\xff", 990 + numbers.below(20)), text);
+    const auto whole = stuffed(text);
+    received(whole);
+    for (const std::size_t size : {1, 2, 3, 7, 64}) {
+      CAPTURE(size);
+      REQUIRE(in_pieces(spool::DotStuffer(), text, size) == whole);
+    }
+    const auto cut = numbers.below(text.size() + 1);
+    std::string out;
+    spool::DotStuffer stuffer;
+    stuffer.append(std::string_view(text).substr(0, cut), out);
+    stuffer.append(std::string_view(text).substr(cut), out);
+    stuffer.finish(out);
+    REQUIRE(out == whole);
+  }
+}
+
+TEST_CASE("dot stuffer: what a server receives is what was sent") {
+  Numbers numbers(5);
+  for (int round = 0; round < 500; ++round) {
+    const auto text = cat(numbers.text("\n\n..ab \t\xc3\xb6\xff", numbers.below(300)), "\n");
+    REQUIRE(received(stuffed(text)) == text);
+  }
+}
+
+TEST_CASE("dot stuffer: after finish it begins a new message") {
+  spool::DotStuffer stuffer;
+  std::string out;
+  stuffer.append("a\r", out);
+  stuffer.finish(out);
+  stuffer.append(".\n", out);
+  stuffer.finish(out);
+  CHECK(out == "a \r\n.\r\n..\r\n.\r\n");
+}
+
+TEST_CASE("quoted-printable: what stands for itself and what does not") {
+  const struct {
+    std::string text, expected;
+  } table[] = {
+      {"", ""},
+      {"\n", "\n"},
+      {"plain text\n", "plain text\n"},
+      {"no end", "no end"},
+      {"a=b\n", "a=3Db\n"},
+      {"\xc3\xb6\n", "=C3=B6\n"},
+      {"a \nb\t\n", "a=20\nb=09\n"},
+      {"a b\tc\n", "a b\tc\n"},
+      {"  \n", " =20\n"},
+      {" ", "=20"},
+      {"\t", "=09"},
+      {"\0\r\x7f\n"s, "=00=0D=7F\n"},
+      {"a\r\n", "a=0D\n"},
+      {"a \r\n", "a =0D\n"},
+      {".\n", "=2E\n"},
+      {"..\n.", "=2E.\n=2E"},
+      {"a.\n", "a.\n"},
+      {"From me\nFrom\nFro\nF\n", "=46rom me\nFrom\nFro\nF\n"},
+      {"from me\n>From x\n From x\n", "from me\n>From x\n From x\n"},
+      {"From", "From"},
+      {"From ", "=46rom=20"},
+      {"F", "F"},
+  };
+  for (const auto& row : table) {
+    CAPTURE(row.text);
+    CHECK(quoted(row.text) == row.expected);
+    CHECK(quoted_decoded(row.expected) == row.text);
+  }
+}
+
+TEST_CASE(
+    "quoted-printable: long lines are broken softly at 76, and not into lines that need an "
+    "escape") {
+  CHECK(quoted(std::string(75, 'x')) == std::string(75, 'x'));
+  CHECK(quoted(std::string(77, 'x')) == cat(std::string(75, 'x'), "=\nxx"));
+  CHECK(quoted(cat(std::string(75, 'x'), ".\n")) == cat(std::string(75, 'x'), "=\n=2E\n"));
+  CHECK(quoted(cat(std::string(75, 'x'), "From y\n")) ==
+        cat(std::string(75, 'x'), "=\n=46rom y\n"));
+  CHECK(quoted(cat(std::string(74, 'x'), "\xff\n")) == cat(std::string(74, 'x'), "=\n=FF\n"));
+}
+
+TEST_CASE(
+    "quoted-printable: random text comes back, in short lines without trailing blanks, for any "
+    "pieces") {
+  Numbers numbers(11);
+  for (int round = 0; round < 400; ++round) {
+    const auto text = numbers.text(round % 2 == 0 ? nasty : "From .\nFrom  \n", numbers.below(400));
+    const auto whole = quoted(text);
+    REQUIRE(quoted_decoded(whole) == text);
+    for (const auto line : base::split(whole, '\n')) {
+      REQUIRE(line.size() <= 76);
+      REQUIRE_FALSE((line.ends_with(' ') || line.ends_with('\t')));
+      REQUIRE_FALSE((line.starts_with('.') || line.starts_with("From ")));
+      REQUIRE(std::none_of(line.begin(), line.end(), base::eight_bit));
+    }
+    for (const std::size_t size : {1, 2, 3, 4, 5, 77})
+      REQUIRE(in_pieces(spool::BodyEncoder(TransferEncoding::quoted_printable), text, size) ==
+              whole);
+  }
+}
+
+TEST_CASE("base64: line ends are sent as CRLF and lines have 76 characters") {
+  CHECK(base64("") == "");
+  CHECK(base64("a") == "YQ==\n");
+  CHECK(base64("ab") == "YWI=\n");
+  CHECK(base64("abc") == "YWJj\n");
+  CHECK(base64("a\n") == "YQ0K\n");
+  CHECK(base64(std::string(57, 'a')) == cat(repeated("YWFh", 19), "\n"));
+  CHECK(base64(std::string(58, 'a')) == cat(repeated("YWFh", 19), "\nYQ==\n"));
+}
+
+TEST_CASE("base64: random bytes come back in their canonical form, for any pieces") {
+  Numbers numbers(13);
+  for (int round = 0; round < 300; ++round) {
+    const auto text = numbers.text("\n\r\0\xff\x80 abc"s, numbers.below(300));
+    const auto whole = base64(text);
+    REQUIRE(base64_decoded(whole) == canonical(text));
+    for (const auto line : lines_of(whole, "\n")) REQUIRE((line.size() <= 76 && !line.empty()));
+    for (const std::size_t size : {1, 2, 3, 5, 58})
+      REQUIRE(in_pieces(spool::BodyEncoder(TransferEncoding::base64), text, size) == whole);
+  }
+}
+
+TEST_CASE("body encoder: without an encoding the text stays") {
+  CHECK(encoded(nasty, TransferEncoding::none) == nasty);
+}
+
+TEST_CASE("mime facts: of a header without MIME fields") {
+  for (const std::string_view header :
+       {"", "Subject: multipart/signed\n", "\n", "no field\n", "To: a\n b: c"}) {
+    const auto facts = spool::mime_facts(header);
+    CHECK(facts.leaf);
+    CHECK(facts.identity);
+    CHECK_FALSE(facts.signed_or_encrypted);
+  }
+}
+
+TEST_CASE(
+    "mime facts: the media type tells whether the body is one text and whether it is sealed") {
+  const struct {
+    std::string_view header;
+    bool leaf, sealed;
+  } table[] = {
+      {"Content-Type: text/plain; charset=utf-8\n", true, false},
+      {"Content-Type: text/plain; x=multipart/signed\n", true, false},
+      {"content-type :\n  Multipart/MIXED;\n boundary=x\n", false, false},
+      {"Content-Type: (c (d\\) e) ) multipart (x) / (y) signed; z\n", false, true},
+      {"Content-Type: message/rfc822\n", false, false},
+      {"Content-Type: multipart/encrypted", false, true},
+      {"Content-Type: application/pkcs7-mime; smime-type=x\n", true, true},
+      {"Content-Type: application/X-PKCS7-mime\n", true, true},
+      {"DKIM-Signature: v=1\n", true, true},
+      {"To: a\ndkim-signature:\n v=1\nContent-Type: multipart/mixed\n", false, true},
+      {"Content-Type: text/plain\nContent-Type: multipart/mixed\n", false, false},
+      {"X: a\n Content-Type: multipart/mixed\n", true, false},
+      {"Content-Type: (unbalanced multipart/signed", true, false},
+      {"Content-Type:", true, false},
+  };
+  for (const auto& row : table) {
+    CAPTURE(row.header);
+    const auto facts = spool::mime_facts(row.header);
+    CHECK(facts.leaf == row.leaf);
+    CHECK(facts.signed_or_encrypted == row.sealed);
+  }
+}
+
+TEST_CASE("mime facts: a body already encoded is known") {
+  const struct {
+    std::string_view encoding;
+    bool identity;
+  } table[] = {
+      {"7bit", true}, {" 8BIT", true},   {" (x) binary (y)\n", true},    {"\n  7bit ; x\n", true},
+      {"", true},     {"base64", false}, {" Quoted-Printable\n", false}, {"x-uuencode", false},
+  };
+  for (const auto& row : table) {
+    CAPTURE(row.encoding);
+    const auto header = cat("Content-Transfer-Encoding:", row.encoding);
+    CHECK(spool::mime_facts(header).identity == row.identity);
+  }
+}
+
+TEST_CASE(
+    "with_transfer_encoding: replaces the encoding where it stands, and adds what is missing "
+    "behind") {
+  const struct {
+    std::string_view header, expected;
+  } table[] = {
+      {"", "MIME-Version: 1.0\nContent-Type: text/plain\nContent-Transfer-Encoding: base64\n"},
+      {"To: a",
+       "To: a\nMIME-Version: 1.0\nContent-Type: text/plain\nContent-Transfer-Encoding: base64\n"},
+      {"mime-version: 1.0\nCONTENT-TRANSFER-ENCODING :\n 8bit\nContent-Type: "
+       "text/html;\n\tx=y\nTo: a\n",
+       "mime-version: 1.0\nContent-Transfer-Encoding: base64\nContent-Type: text/html;\n\tx=y\nTo: "
+       "a\n"},
+      {"Content-Transfer-Encoding: 8bit\nContent-Transfer-Encoding: 7bit\nMIME-Version: "
+       "1.0\nContent-Type: a/b",
+       "Content-Transfer-Encoding: base64\nMIME-Version: 1.0\nContent-Type: a/b\n"},
+      {"MIME-Version: 1.0\nContent-Type: a/b\n",
+       "MIME-Version: 1.0\nContent-Type: a/b\nContent-Transfer-Encoding: base64\n"},
+  };
+  for (const auto& row : table) {
+    CAPTURE(row.header);
+    const auto header = spool::with_transfer_encoding(row.header, TransferEncoding::base64);
+    CHECK(header == row.expected);
+    CHECK(spool::with_transfer_encoding(header, TransferEncoding::base64) == header);
+    CHECK_FALSE(spool::mime_facts(header).identity);
+    CHECK(spool::with_transfer_encoding(row.header, TransferEncoding::none) == row.header);
+  }
+  CHECK(spool::with_transfer_encoding("", TransferEncoding::quoted_printable)
+            .ends_with("Content-Transfer-Encoding: quoted-printable\n"));
+}
+
+TEST_CASE("mime facts: a header of many lines is read in one pass") {
+  CHECK(spool::mime_facts(repeated("Content-Type: a/b\n x\n", 50'000)).leaf);
+  CHECK(spool::mime_facts(cat("Content-Type: ", repeated("(", 1'000'000))).leaf);
+}
