@@ -130,9 +130,9 @@ void Report::add(const Item& item, std::string& text) {
   bytes_ += item.entry.facts.bytes;
 }
 
-std::string Report::end(Reading reading) const {
+std::string Report::end(Extent extent) const {
   if (form_ == Form::json) return {};
-  if (requests_ == 0 && reading == Reading::complete) return "Mail queue is empty\n";
+  if (requests_ == 0 && extent == Extent::complete) return "Mail queue is empty\n";
   return cat("\n\t\tTotal requests: ", requests_, "\n-- ", bytes_ / 1024, " Kbytes in ", requests_,
              requests_ == 1 ? " Request.\n" : " Requests.\n");
 }

@@ -24,7 +24,7 @@ struct Item {
 
 enum class Form { postfix, json };
 /// Whether all that lies in the queue could be read.
-enum class Reading { complete, incomplete };
+enum class Extent { complete, incomplete };
 
 /// A listing, message by message.
 class Report {
@@ -35,7 +35,7 @@ class Report {
   void add(const Item& item, std::string& text);
   /// What stands behind the last message. "Mail queue is empty" only where the reading was
   /// complete.
-  std::string end(Reading reading) const;
+  std::string end(Extent extent) const;
 
  private:
   Form form_;

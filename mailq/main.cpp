@@ -3,8 +3,10 @@
 
 #include <sysexits.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <span>
 
 #include "lib/base/text.h"
 #include "lib/store/start.h"
@@ -36,21 +38,32 @@ class Trouble {
   int status_ = EX_OK;
 };
 
+constexpr std::size_t block = 4096;  // messages in memory at a time
+
 bool waiting(const store::Entry& entry) {
   return entry.done.find(store::pending) != std::string::npos;
 }
 
-void print_entry(listing::Report& report, const listing::Found& found,
-                 const store::Snapshot& snapshot) {
-  const auto& entry = snapshot.entry;
+void add_entry(listing::Report& report, const listing::Found& found,
+               const listing::Reading& reading, std::string& text) {
+  const auto& [entry, leased, next_attempt, file] = reading.snapshot.value();
   // All is done, only its file has not gone yet: nobody waits for it any more.
-  if (!waiting(entry)) return;
-  const auto& id = found.name.id;
-  const auto why =
-      found.has_reason ? store::load_why(*found.spool, id, entry.done.size()) : store::Why();
-  static std::string text;  // its room serves every message
-  text.clear();
-  report.add({id, entry, why, snapshot.leased, base::local_offset(entry.envelope.arrival)}, text);
+  if (waiting(entry))
+    report.add(
+        {found.name.id, entry, reading.why, leased, base::local_offset(entry.envelope.arrival)},
+        text);
+}
+
+void print_block(listing::Report& report, std::span<const listing::Found> entries,
+                 Trouble& trouble) {
+  const auto readings = listing::read(entries);
+  std::string text;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const auto& snapshot = readings[i].snapshot;
+    if (snapshot) add_entry(report, entries[i], readings[i], text);
+    // Delivered since its name was read: no trouble.
+    else if (snapshot.error().kind != Kind::unavailable) trouble.tell(snapshot.error());
+  }
   base::print(text);
 }
 
@@ -60,15 +73,13 @@ Result<int> list(const std::vector<store::Spool>& spools, listing::Form form) {
   for (const auto& path : queue.strange)
     trouble.tell({Kind::data, cat(path, ": not the name of a message")});
   listing::Report report(form);
-  std::string buffer;
-  for (const auto& found : queue.entries) {
-    const auto snapshot = store::read_snapshot(*found.spool, found.name, buffer);
-    if (snapshot) print_entry(report, found, snapshot.value());
-    // Delivered since its name was read: no trouble.
-    else if (snapshot.error().kind != Kind::unavailable) trouble.tell(snapshot.error());
+  for (std::span<const listing::Found> rest = queue.entries; !rest.empty();) {
+    const auto count = std::min(block, rest.size());
+    print_block(report, rest.first(count), trouble);
+    rest = rest.subspan(count);
   }
-  base::print(report.end(trouble.status() == EX_OK ? listing::Reading::complete
-                                                   : listing::Reading::incomplete));
+  const bool complete = trouble.status() == EX_OK;
+  base::print(report.end(complete ? listing::Extent::complete : listing::Extent::incomplete));
   return trouble.status();
 }
 

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <future>
+#include <iterator>
 #include <memory>
 
 namespace listing {
@@ -48,6 +50,40 @@ Result<Scan> scan(const std::vector<store::Spool>& spools) {
     std::sort(scan.entries.begin(), scan.entries.end(),
               [](const Found& a, const Found& b) { return a.name < b.name; });
   return scan;
+}
+
+namespace {
+
+constexpr std::size_t many = 256;  // fewer are read before a thread has started
+
+std::vector<Reading> read_in_turn(std::span<const Found> entries) {
+  std::vector<Reading> readings;
+  readings.reserve(entries.size());
+  std::string buffer;
+  for (const auto& [spool, name, has_reason] : entries) {
+    auto snapshot = store::read_snapshot(*spool, name, buffer);
+    store::Why why;
+    if (snapshot) {
+      snapshot.value()
+          .file.reset();  // a block holds more entries than a process may have open files
+      if (has_reason) why = store::load_why(*spool, name.id, snapshot.value().entry.done.size());
+    }
+    readings.push_back({std::move(snapshot), std::move(why)});
+  }
+  return readings;
+}
+
+}  // namespace
+
+std::vector<Reading> read(std::span<const Found> entries) {
+  if (entries.size() < many) return read_in_turn(entries);
+  const auto half = entries.size() / 2;
+  // "deferred" is for where no thread can be had: get() does the work then.
+  auto second =
+      std::async(std::launch::async | std::launch::deferred, read_in_turn, entries.subspan(half));
+  auto readings = read_in_turn(entries.first(half));
+  std::ranges::move(second.get(), std::back_inserter(readings));
+  return readings;
 }
 
 }  // namespace listing

@@ -1,11 +1,13 @@
-// scan.h - what lies in the spools, by names alone: no message is opened.
+// scan.h - what lies in the spools: names first, then what is in the files, many at a time.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
 #include "lib/base/result.h"
 #include "lib/store/queue.h"
+#include "lib/store/why.h"
 
 namespace listing {
 
@@ -22,5 +24,14 @@ struct Scan {
 
 /// The entries point into `spools`. Errors: io, retry: an unreadable queue is never "empty".
 base::Result<Scan> scan(const std::vector<store::Spool>& spools);
+
+/// An entry that was read; its file is closed again.
+struct Reading {
+  base::Result<store::Snapshot> snapshot;  ///< Errors: as store::read_snapshot
+  store::Why why;
+};
+/// Read entries, in their order. Many are read by two threads: it is nearly all system calls, and a
+/// queue of a hundred thousand is looked at by somebody who is in a hurry.
+std::vector<Reading> read(std::span<const Found> entries);
 
 }  // namespace listing

@@ -22,3 +22,41 @@ $(B)/tests/faultrun: $(wildcard tests/crash/faultrun*)
 .SECONDARY:
 .PHONY: tests
 tests: $(programs) $(B)/tests/unit $(fuzz_names:%=$(B)/tests/replay-%) $(B)/tests/faultrun
+
+.PHONY: setup check check-unit check-corpus check-cli check-crash
+setup:
+	@tests/setup
+
+check: setup
+	@$(MAKE) --no-print-directory tests
+	@tests/check --variant $(VARIANT)
+
+check-unit check-corpus check-cli check-crash: check-%: tests
+	@tests/check --variant $(VARIANT) $*
+
+# Runs each fuzzer for a while, beginning from its corpus. What it finds lies in build/fuzz.
+.PHONY: fuzz
+fuzz:
+	@tests/setup fuzz
+	@$(MAKE) --no-print-directory VARIANT=fuzz CXX=$(FUZZ_CXX) fuzzers
+	@for name in $(fuzz_names); do \
+	  mkdir -p build/fuzz/corpus/$$name build/fuzz/findings; \
+	  echo "== $$name, $(SECONDS) s"; \
+	  build/fuzz/tests/fuzz-$$name -max_total_time=$(SECONDS) -print_final_stats=0 -verbosity=0 \
+	    -artifact_prefix=build/fuzz/findings/$$name- build/fuzz/corpus/$$name tests/fuzz/corpus/$$name || exit 1; \
+	done
+
+.PHONY: fuzzers
+fuzzers: $(fuzz_names:%=$(B)/tests/fuzz-%)
+$(B)/tests/fuzz-%: $(B)/obj/tests/fuzz/%.o $(program_objects) $(B)/lib.a
+	@mkdir -p $(@D)
+	$(CXX) -fsanitize=fuzzer,address,undefined $(LDFLAGS) $^ $(INIH) -lcurl -lcrypto -o $@
+
+.PHONY: lint
+lint:
+	@tests/setup lint
+	@tests/lint/run
+
+.PHONY: clean
+clean:
+	rm -rf build/release build/asan build/fuzz

@@ -34,8 +34,10 @@ constexpr auto crc_table = [] {
 class Checksum {
  public:
   void add(std::string_view text) {
+    std::uint64_t value = value_;  // in a register: char may alias the member
     for (const char c : text)
-      value_ = crc_table[(value_ ^ static_cast<unsigned char>(c)) & 0xff] ^ (value_ >> 8);
+      value = crc_table[(value ^ static_cast<unsigned char>(c)) & 0xff] ^ (value >> 8);
+    value_ = value;
   }
   std::string hex() const {
     std::string text(16, '0');
@@ -220,30 +222,22 @@ class HeadParser {
     // As facts_line writes it, but for the digits: comparing is much quicker than writing it once
     // more.
     static const std::string shape = facts_line({});
-    const bool fits =
-        std::equal(line_.begin(), line_.end(), shape.begin(), shape.end(),
-                   [](char c, char model) { return model == '0' ? base::digit(c) : c == model; });
-    const auto flag = [this](std::string_view name) {
-      const char c = line_[line_.find(name) + name.size()];
-      return c == '0' || c == '1';
-    };
-    if (!fits || !flag(" header8=") || !flag(" body8=") || !flag(" nul=") || !flag(" cr="))
+    if (line_.size() != shape.size()) return wrong("not the facts of a message");
+    std::array<std::uint64_t, 8> numbers{};
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+      const bool number = shape[i] == '0';
+      if (number ? !base::digit(line_[i]) : line_[i] != shape[i])
+        return wrong("not the facts of a message");
+      if (!number) continue;
+      numbers[count] = numbers[count] * 10 + static_cast<std::uint64_t>(line_[i] - '0');
+      if (shape[i + 1] != '0') ++count;
+    }
+    if (std::any_of(numbers.begin() + 4, numbers.end(),
+                    [](std::uint64_t flag) { return flag > 1; }))
       return wrong("not the facts of a message");
-    Facts& facts = entry_.facts;
-    std::string_view words = rest_;
-    const auto number = [&words](std::string_view name) -> std::uint64_t {
-      const auto word = base::take(words, ' ');
-      if (!word.starts_with(name)) return 0;
-      return base::to_number<std::uint64_t>(word.substr(name.size())).value_or(0);
-    };
-    facts.bytes = number("bytes=");
-    facts.lines = number("lines=");
-    facts.dot_lines = number("dots=");
-    facts.longest = number("longest=");
-    facts.eight_bit_header = number("header8=") != 0;
-    facts.eight_bit_body = number("body8=") != 0;
-    facts.nul = number("nul=") != 0;
-    facts.bare_cr = number("cr=") != 0;
+    entry_.facts = {numbers[0],      numbers[1],      numbers[2],      numbers[3],
+                    numbers[4] != 0, numbers[5] != 0, numbers[6] != 0, numbers[7] != 0};
     return {};
   }
 

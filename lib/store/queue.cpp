@@ -136,11 +136,14 @@ Result<Fd> open_entry(const Spool& spool, const std::string& text, const EntryNa
   return fd;
 }
 
-Result<Entry> read_head(int fd, const Spool& spool, const std::string& name, std::string& buffer) {
+// size: of the file, so that its end need not be looked for.
+Result<Entry> read_head(int fd, const Spool& spool, const std::string& name, std::size_t size,
+                        std::string& buffer) {
   std::size_t have = 0;
   for (std::size_t want = 4096;; want *= 4) {
-    if (buffer.size() < want) buffer.resize(want);
-    const auto got = base::read_at(fd, std::span(buffer).subspan(have, want - have), have, name);
+    const std::size_t end = std::min(want, size);
+    if (buffer.size() < end) buffer.resize(end);
+    const auto got = base::read_at(fd, std::span(buffer).subspan(have, end - have), have, name);
     if (!got)
       return Error{got.error().kind, spool.named("queue", got.error().text),
                    got.error().system_error};
@@ -170,7 +173,7 @@ Result<Snapshot> read_snapshot(const Spool& spool, const EntryName& name, std::s
   const std::string text = name.text();
   struct stat status;
   TRY_LET(fd, open_entry(spool, text, name, O_RDONLY, status));
-  TRY_LET(entry, read_head(fd.number(), spool, text, buffer));
+  TRY_LET(entry, read_head(fd.number(), spool, text, name.size, buffer));
   const auto next = std::chrono::seconds(status.st_mtim.tv_sec) +
                     std::chrono::microseconds(status.st_mtim.tv_nsec / 1000);
   const bool leased = locked(fd.number());
@@ -205,7 +208,7 @@ Result<std::optional<Lease>> Lease::take(const Spool& spool, const EntryName& na
       there.st_ino != mine.st_ino)
     return std::optional<Lease>();
   std::string buffer;
-  TRY_LET(entry, read_head(lease.fd_.number(), spool, text, buffer));
+  TRY_LET(entry, read_head(lease.fd_.number(), spool, text, name.size, buffer));
   lease.entry_ = std::move(entry);
   return std::optional<Lease>(std::move(lease));
 }
