@@ -14,8 +14,8 @@ using base::Result;
 
 namespace {
 
-constexpr std::array<std::string_view, 9> long_options{
-    "json", "delete", "hold", "release", "retry", "show", "config=", "help", "version"};
+constexpr std::string_view long_options[] = {"json", "delete",  "hold", "release", "retry",
+                                             "show", "config=", "help", "version"};
 
 struct Word {
   std::string_view name;
