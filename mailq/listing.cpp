@@ -160,6 +160,10 @@ void add_line(std::string_view label, std::string_view value, std::string& text)
   text.append(value).push_back('\n');
 }
 
+std::string counted(std::uint64_t number, std::string_view noun) {
+  return cat(number, " ", noun, number == 1 ? "" : "s");
+}
+
 std::string local_time(const Moment& moment) { return rfc::asctime(moment.seconds, moment.offset); }
 
 void add_schedule(const Item& item, const Schedule& schedule, std::string& text) {
@@ -199,8 +203,7 @@ std::string description(const Item& item, const Schedule& schedule) {
   add_line("State", state(item), text);
   add_line("Arrival", local_time(arrival), text);
   add_line("Submitted by", cat("uid ", envelope.uid), text);
-  add_line("Size", cat(facts.bytes, " bytes, ", facts.lines, facts.lines == 1 ? " line" : " lines"),
-           text);
+  add_line("Size", cat(counted(facts.bytes, "byte"), ", ", counted(facts.lines, "line")), text);
   add_schedule(item, schedule, text);
   add_addresses(item, text);
   text.push_back('\n');

@@ -16,8 +16,7 @@ namespace {
 
 // Letters whose value is the rest of the word, or else the next word.
 constexpr std::string_view takes_next_word = "BCFfhLNOopRrVXAMQ";
-// Letters whose value can only be the rest of the word: bare ones are legal.
-constexpr std::string_view takes_rest = "bdDeq";
+// (b, d, D, e and q take the rest of the word only: bare ones are legal.)
 // Letters without a value, which may stand together (-ti).
 constexpr std::string_view flags = "tivnmGIUxcs";
 
@@ -45,23 +44,22 @@ class Parser {
   }
 
  private:
+  static bool among(char letter, std::string_view letters) {
+    return letters.find(letter) != std::string_view::npos;
+  }
+
   Result<> letters(std::string_view word) {
-    while (!word.empty()) {
-      const char letter = word[0];
-      word.remove_prefix(1);
-      if (flags.find(letter) != std::string_view::npos) {
-        flag(letter);
-      } else if (takes_rest.find(letter) != std::string_view::npos) {
-        return letter == 'b' ? mode(word) : letter == 'q' ? run_queue(word) : Result<>();
-      } else if (takes_next_word.find(letter) != std::string_view::npos) {
-        if (word.empty() && at_ == args_.size())
-          return Error{Kind::usage, cat("-", std::string(1, letter), ": needs a value")};
-        value(letter, word.empty() ? std::string_view(args_[at_++]) : word);
-        return {};
-      } else {
-        return {};
-      }
-    }
+    for (; !word.empty() && among(word[0], flags); word.remove_prefix(1)) flag(word[0]);
+    if (word.empty()) return {};
+    const char letter = word[0];
+    word.remove_prefix(1);
+    if (letter == 'b') return mode(word);
+    if (letter == 'q') return run_queue(word);
+    // Of no meaning here, or unknown: ignored with the rest of the word.
+    if (!among(letter, takes_next_word)) return {};
+    if (word.empty() && at_ == args_.size())
+      return Error{Kind::usage, cat("-", std::string(1, letter), ": needs a value")};
+    value(letter, word.empty() ? std::string_view(args_[at_++]) : word);
     return {};
   }
 

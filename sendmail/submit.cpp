@@ -53,26 +53,29 @@ Result<> send_all(int fd, std::string_view text, Clock::time_point deadline) {
   return {};
 }
 
-// One reply; a byte at a time, since nothing may be taken that belongs to the next one.
-Result<rfc::SmtpReply> read_reply(int fd, Clock::time_point deadline) {
-  rfc::ReplyReader reader;
+// One line without its end, cut at 1000 bytes; byte by byte, since nothing may be taken that
+// belongs to the next reply.
+Result<std::string> read_line(int fd, Clock::time_point deadline) {
   std::string line;
-  for (;;) {
+  for (char c = 0; c != '\n';) {
     TRY(ready(fd, POLLIN, deadline));
-    char c;
     const auto got = ::recv(fd, &c, 1, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
     if (got <= 0) return Error{Kind::retry, cat(submit_socket, ": closed by the other side")};
-    if (c != '\n') {
-      if (line.size() < 1000) line.push_back(c);
-      continue;
-    }
-    if (line.ends_with('\r')) line.pop_back();
+    if (c != '\n' && line.size() < 1000) line.push_back(c);
+  }
+  if (line.ends_with('\r')) line.pop_back();
+  return line;
+}
+
+Result<rfc::SmtpReply> read_reply(int fd, Clock::time_point deadline) {
+  rfc::ReplyReader reader;
+  for (;;) {
+    TRY_LET(line, read_line(fd, deadline));
     const auto state = reader.feed(line);
     if (state == rfc::ReplyReader::State::complete) return reader.take();
     if (state == rfc::ReplyReader::State::garbage)
       return Error{Kind::retry, cat(submit_socket, ": not an SMTP server")};
-    line.clear();
   }
 }
 

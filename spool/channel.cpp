@@ -96,30 +96,36 @@ Result<> wait(int socket, std::chrono::steady_clock::time_point deadline, void (
   }
 }
 
-// Fill the buffer; false at the end of input. A descriptor that comes along is put into
-// `descriptor`.
+// One recvmsg; 0 at the end of input, -1 and errno as recvmsg. A descriptor that comes along is put
+// into `descriptor`.
+ssize_t receive_some(int socket, char* buffer, std::size_t size, base::Fd& descriptor) {
+  iovec part{buffer, size};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const auto got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  const cmsghdr* header = got > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
+  if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
+    int number = -1;
+    std::memcpy(&number, CMSG_DATA(header), sizeof number);
+    descriptor = base::Fd(number);
+  }
+  return got;
+}
+
+// Fill the buffer; false at the end of input.
 Result<bool> receive_all(int socket, char* buffer, std::size_t size, base::Fd& descriptor,
                          std::chrono::steady_clock::time_point deadline, void (*on_wake)(void*),
                          void* context) {
   while (size > 0) {
     TRY(wait(socket, deadline, on_wake, context));
-    iovec part{buffer, size};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    const auto got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    const auto got = receive_some(socket, buffer, size, descriptor);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (got < 0) return base::system_error(Kind::io, "session worker", "receive", errno);
     if (got == 0) return false;
-    for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
-         header = CMSG_NXTHDR(&message, header)) {
-      int number = -1;
-      if (header->cmsg_type == SCM_RIGHTS) std::memcpy(&number, CMSG_DATA(header), sizeof(int));
-      if (number >= 0) descriptor = base::Fd(number);
-    }
     buffer += got;
     size -= static_cast<std::size_t>(got);
   }

@@ -17,9 +17,7 @@
 namespace {
 
 using base::cat;
-using base::Error;
 using base::Fd;
-using base::Kind;
 using base::Level;
 using base::Result;
 
@@ -60,6 +58,15 @@ Result<> flush_spool(const store::Spool& spool, const spool::Settings& settings,
   return run.run(std::move(lock));
 }
 
+// Every mistake of the configuration, in the log and to the caller; the mail waits.
+int refuse(const base::Error& error, bool verbose) {
+  for (const auto line : base::split(error.text, '\n')) {
+    base::log("qmgr", Level::error, line);
+    if (!verbose) base::complain(line);
+  }
+  return static_cast<int>(error.kind);
+}
+
 Result<int> run_flush(base::Args args) {
   TRY_LET(options, spool::parse_options(args));
   if (options.help || options.version) {
@@ -74,13 +81,7 @@ Result<int> run_flush(base::Args args) {
   clean_environment(who, place.home.empty() ? "/" : place.home);
   if (!place.remark.empty()) base::complain(place.remark);
   auto settings = spool::load_settings(place);
-  if (!settings) {
-    for (const auto line : base::split(settings.error().text, '\n')) {
-      base::log("qmgr", Level::error, line);
-      if (!options.verbose) base::complain(line);
-    }
-    return static_cast<int>(settings.error().kind);
-  }
+  if (!settings) return refuse(settings.error(), options.verbose);
   for (const auto& remark : settings.value().remarks) base::log("qmgr", Level::warning, remark);
   spool::request_stop_on_sigterm();
   TRY_LET(spools, store::open_spools(settings.value().site, place, who));

@@ -9,6 +9,32 @@ using base::Error;
 using base::Kind;
 using base::Result;
 
+namespace {
+
+Result<> take_lock(std::string_view value, Options& options) {
+  const auto number = base::to_number<int>(base::take(value, ':'));
+  if (!number || *number < 3 || value.empty())
+    return Error{Kind::usage, "--lock: not DESCRIPTOR:SPOOL"};
+  options.lock = *number;
+  options.locked_spool = value;
+  return {};
+}
+
+Result<> take(const std::string& name, const std::string& value, Options& options) {
+  if (name == "lock") return take_lock(value, options);
+  if (name == "v" || name == "verbose") options.verbose = true;
+  if (name == "help") options.help = true;
+  if (name == "version") options.version = true;
+  if (name == "config") options.config = value;
+  if (name == "all") options.wanted.all = true;
+  if (name == "id") options.wanted.id = value;
+  if (name == "recipient") options.wanted.recipient = value;
+  if (name == "sender") options.wanted.sender = value;
+  return {};
+}
+
+}  // namespace
+
 Result<Options> parse_options(base::Args args) {
   static constexpr std::string_view names[] = {
       "config=", "lock=", "id=", "recipient=", "sender=", "all", "help", "version", "verbose"};
@@ -16,24 +42,7 @@ Result<Options> parse_options(base::Args args) {
   if (!line.operands.empty())
     return Error{Kind::usage, cat(line.operands.front(), ": no operand is taken")};
   Options options;
-  for (auto& [name, value] : line.options) {
-    if (name == "v" || name == "verbose") options.verbose = true;
-    else if (name == "help") options.help = true;
-    else if (name == "version") options.version = true;
-    else if (name == "config") options.config = value;
-    else if (name == "all") options.wanted.all = true;
-    else if (name == "id") options.wanted.id = value;
-    else if (name == "recipient") options.wanted.recipient = value;
-    else if (name == "sender") options.wanted.sender = value;
-    else if (name == "lock") {
-      std::string_view rest = value;
-      const auto number = base::to_number<int>(base::take(rest, ':'));
-      if (!number || *number < 3 || rest.empty())
-        return Error{Kind::usage, "--lock: not DESCRIPTOR:SPOOL"};
-      options.lock = *number;
-      options.locked_spool = rest;
-    }
-  }
+  for (const auto& [name, value] : line.options) TRY(take(name, value, options));
   return options;
 }
 

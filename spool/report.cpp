@@ -10,10 +10,10 @@ using base::cat;
 
 std::string delay_text(double seconds) {
   if (seconds < 0 || !std::isfinite(seconds)) seconds = 0;
-  if (seconds >= 9.95) return cat(static_cast<long>(seconds + 0.5));
+  if (seconds >= 9.95) return cat(std::lround(seconds));
   // Below ten seconds: two significant digits, but no more than two decimals.
   const bool tenths = seconds >= 0.995;
-  const long units = static_cast<long>(seconds * (tenths ? 10 : 100) + 0.5);
+  const long units = std::lround(seconds * (tenths ? 10 : 100));
   if (units == 0) return "0";
   std::string text = cat(units / (tenths ? 10 : 100), ".");
   const std::string decimals = cat(units % (tenths ? 10 : 100));

@@ -56,7 +56,32 @@ Result<std::string> from_file(const std::string& path, uid_t uid) {
   return text;
 }
 
-// What a command prints on standard output, at most 30 seconds long.
+// What comes out of a pipe until its end; nullopt if that does not come within 30 seconds.
+std::optional<std::string> read_to_end(int fd) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  std::string text;
+  while (text.size() <= longest_secret) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+                          deadline - std::chrono::steady_clock::now())
+                          .count();
+    pollfd poll{fd, POLLIN, 0};
+    if (left <= 0) return std::nullopt;
+    if (::poll(&poll, 1, static_cast<int>(left)) <= 0) continue;
+    char buffer[4096];
+    const auto got = ::read(fd, buffer, sizeof buffer);
+    if (got == 0) return text;
+    if (got > 0) text.append(buffer, static_cast<std::size_t>(got));
+  }
+  return std::nullopt;
+}
+
+Result<> exit_of(int status) {
+  if (status == 0) return {};
+  return Error{Kind::retry, cat("password command: failed with status ",
+                                WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status))};
+}
+
+// What a command prints on standard output.
 Result<std::string> from_command(const std::string& command, const std::string& home) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return base::system_error("password command", "pipe", errno);
@@ -65,34 +90,19 @@ Result<std::string> from_command(const std::string& command, const std::string& 
   if (child < 0) return base::system_error(Kind::retry, "password command", "fork", errno);
   if (child == 0) {
     ::setpgid(0, 0);
+    ::signal(SIGPIPE, SIG_DFL);
     ::dup2(writer.number(), STDOUT_FILENO);
     (void)base::exec("/bin/sh", {"sh", "-c", command}, base::clean_environment(home, ""));
     ::_exit(127);
   }
   writer.reset();
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  std::string text;
-  bool ended = false;
-  while (!ended && text.size() <= longest_secret) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-                          deadline - std::chrono::steady_clock::now())
-                          .count();
-    pollfd poll{reader.number(), POLLIN, 0};
-    if (left <= 0 || (::poll(&poll, 1, static_cast<int>(left)) < 0 && errno != EINTR)) break;
-    char buffer[4096];
-    const auto got = poll.revents == 0 ? -1 : ::read(reader.number(), buffer, sizeof buffer);
-    if (got > 0) text.append(buffer, static_cast<std::size_t>(got));
-    ended = got == 0;
-  }
-  if (!ended) ::kill(-child, SIGKILL);
+  auto text = read_to_end(reader.number());
+  if (!text) ::kill(-child, SIGKILL);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
-  if (!ended) return Error{Kind::retry, "password command: no end within 30 seconds"};
-  if (status != 0)
-    return Error{Kind::retry,
-                 cat("password command: failed with status ",
-                     WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status))};
-  return text;
+  if (!text) return Error{Kind::retry, "password command: no password within 30 seconds"};
+  TRY(exit_of(status));
+  return std::move(*text);
 }
 
 Result<std::string> from_credential(const std::string& name, uid_t uid) {

@@ -66,30 +66,33 @@ bool is_word_in(std::string_view word, std::string_view list) {
   return std::find(all.begin(), all.end(), word) != all.end();
 }
 
-// "name", "name:port", "[::1]:port".
-std::optional<Host> parse_host(std::string_view text, std::uint16_t default_port) {
-  Host host{"", default_port};
-  std::string_view port;
+// "name", "name:port", "[::1]", "[::1]:port": what stands before the port, and the port's text or
+// none.
+std::optional<std::pair<std::string_view, std::optional<std::string_view>>> split_port(
+    std::string_view text) {
+  std::size_t end = text.find(':');
+  std::string_view name = text.substr(0, end);
   if (text.starts_with('[')) {
-    const auto end = text.find(']');
-    if (end == std::string_view::npos) return std::nullopt;
-    host.name = text.substr(1, end - 1);
-    if (host.name.find_first_not_of("0123456789abcdefABCDEF:.") != std::string::npos)
+    const auto bracket = text.find(']');
+    if (bracket == std::string_view::npos) return std::nullopt;
+    name = text.substr(1, bracket - 1);
+    if (name.empty() || name.find_first_not_of("0123456789abcdefABCDEF:.") != std::string::npos)
       return std::nullopt;
-    port = text.substr(end + 1);
-    if (!port.empty() && !port.starts_with(':')) return std::nullopt;
-    port.remove_prefix(port.empty() ? 0 : 1);
-    if (port.empty() && text.ends_with(':')) return std::nullopt;
-  } else {
-    host.name = text.substr(0, text.find(':'));
-    if (!store::is_domain(host.name)) return std::nullopt;
-    if (host.name.size() < text.size()) {
-      port = text.substr(host.name.size() + 1);
-      if (port.empty()) return std::nullopt;
-    }
+    end = bracket + 1;
+  } else if (!store::is_domain(name)) {
+    return std::nullopt;
   }
-  if (port.empty()) return host;
-  const auto number = base::to_number<std::uint16_t>(port);
+  if (end >= text.size()) return std::pair(name, std::optional<std::string_view>());
+  if (text[end] != ':') return std::nullopt;
+  return std::pair(name, std::optional(text.substr(end + 1)));
+}
+
+std::optional<Host> parse_host(std::string_view text, std::uint16_t default_port) {
+  const auto parts = split_port(text);
+  if (!parts) return std::nullopt;
+  Host host{std::string(parts->first), default_port};
+  if (!parts->second) return host;
+  const auto number = base::to_number<std::uint16_t>(*parts->second);
   if (!number || *number == 0) return std::nullopt;
   host.port = *number;
   return host;

@@ -20,27 +20,37 @@ constexpr std::size_t group_size =
     50;  // commands under way at once: more could fill both sides' buffers (RFC 2920)
 }
 
+namespace {
+
+// One line of the reply to EHLO, lower-case.
+void add_capability(std::string_view keyword, std::string_view words, Capabilities& offered) {
+  if (keyword == "pipelining") offered.pipelining = true;
+  if (keyword == "8bitmime") offered.eight_bit = true;
+  if (keyword == "smtputf8") offered.utf8 = true;
+  if (keyword == "size") {
+    offered.size = true;
+    offered.size_limit = base::to_number<std::uint64_t>(base::trim(words)).value_or(0);
+  }
+  if (!keyword.starts_with("auth")) return;
+  // "AUTH=PLAIN" is the old form of some servers.
+  const std::string mechanisms =
+      cat(keyword.starts_with("auth=") ? keyword.substr(5) : "", " ", words);
+  for (const auto word : base::split(mechanisms, ' '))
+    if (!word.empty() && (keyword == "auth" || keyword.starts_with("auth=")))
+      offered.auth.emplace_back(word);
+}
+
+}  // namespace
+
 Capabilities capabilities(const SmtpReply& ehlo) {
   Capabilities offered;
   std::string_view rest = ehlo.text;
   base::take(rest, '\n');  // the server's name
   while (!rest.empty()) {
-    std::string line = base::lowered(base::trim(base::take(rest, '\n')));
+    const std::string line = base::lowered(base::trim(base::take(rest, '\n')));
     std::string_view words = line;
     const auto keyword = base::take(words, ' ');
-    if (keyword == "pipelining") offered.pipelining = true;
-    if (keyword == "8bitmime") offered.eight_bit = true;
-    if (keyword == "smtputf8") offered.utf8 = true;
-    if (keyword == "size") {
-      offered.size = true;
-      offered.size_limit = base::to_number<std::uint64_t>(base::trim(words)).value_or(0);
-    }
-    if (keyword == "auth" || keyword.starts_with("auth=")) {  // the old form of some servers
-      std::string mechanisms(keyword.starts_with("auth=") ? keyword.substr(5) : "");
-      mechanisms += cat(" ", words);
-      for (const auto word : base::split(mechanisms, ' '))
-        if (!word.empty()) offered.auth.emplace_back(word);
-    }
+    add_capability(keyword, words, offered);
   }
   return offered;
 }
@@ -107,32 +117,36 @@ Result<> Session::send(std::string_view text, std::chrono::seconds limit) {
   return sent;
 }
 
+// The next line without its line end. Errors: retry.
+Result<std::string> Session::read_line(Deadline deadline) {
+  constexpr std::size_t longest = 65536;
+  auto newline = received_.find('\n');
+  while (newline == std::string::npos) {
+    if (received_.size() > longest) return Error{Kind::retry, "a reply line without end"};
+    char buffer[4096];
+    TRY_LET(got, stream_.receive(buffer, deadline));
+    if (got == 0) return Error{Kind::retry, "lost connection"};
+    const auto before = received_.size();
+    received_.append(buffer, got);
+    newline = received_.find('\n', before);
+  }
+  std::string line = received_.substr(0, newline);
+  received_.erase(0, newline + 1);
+  if (line.ends_with('\r')) line.pop_back();
+  return line;
+}
+
 Result<SmtpReply> Session::read_reply(std::chrono::seconds limit) {
   const auto deadline = std::chrono::steady_clock::now() + limit;
   rfc::ReplyReader reader;
-  const auto dead = [this](Error error) {
-    alive_ = false;
-    return error;
-  };
+  const bool was_alive = std::exchange(alive_, false);  // dead unless a whole reply comes
   for (;;) {
-    const auto newline = received_.find('\n');
-    if (newline == std::string::npos) {
-      if (received_.size() > 65536) return dead({Kind::retry, "a reply line without end"});
-      char buffer[4096];
-      auto got = stream_.receive(buffer, deadline);
-      if (!got) return dead(std::move(got).error());
-      if (got.value() == 0) return dead({Kind::retry, "lost connection"});
-      received_.append(buffer, got.value());
-      continue;
-    }
-    std::string_view line(received_.data(), newline);
-    if (line.ends_with('\r')) line.remove_suffix(1);
+    TRY_LET(line, read_line(deadline));
     const auto state = reader.feed(line);
-    received_.erase(0, newline + 1);
-    if (state == rfc::ReplyReader::State::garbage) return dead({Kind::retry, "not an SMTP reply"});
+    if (state == rfc::ReplyReader::State::garbage) return Error{Kind::retry, "not an SMTP reply"};
     if (state == rfc::ReplyReader::State::more) continue;
     SmtpReply reply = reader.take();
-    if (reply.code == 421) alive_ = false;
+    alive_ = was_alive && reply.code != 421;
     return reply;
   }
 }

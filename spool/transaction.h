@@ -69,6 +69,7 @@ class Session {
 
  private:
   struct Attempt;
+  base::Result<std::string> read_line(Deadline deadline);
   base::Result<rfc::SmtpReply> read_reply(std::chrono::seconds limit);
   base::Result<> send(std::string_view text, std::chrono::seconds limit);
   std::string mail_command(const Job& job, const BodyPlan& plan) const;

@@ -62,25 +62,36 @@ std::size_t ifind(std::string_view text, std::string_view part) {
   return std::string_view::npos;
 }
 
-std::size_t utf8_length(std::string_view text) {
+namespace {
+// RFC 3629 section 4: which second bytes may follow which first ones. Third and fourth are 80 to
+// BF.
+struct Utf8Range {
+  unsigned char first_low, first_high, second_low, second_high;
+  std::size_t length;
+};
+constexpr Utf8Range utf8_ranges[] = {
+    {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},  // no overlong form
+    {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3},  // no surrogate
+    {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
+    {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+};
+
+bool fits(const Utf8Range& range, std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto follows = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xbf) {
-    return i < text.size() && byte(i) >= low && byte(i) <= high;
-  };
+  if (text.size() < range.length || byte(0) < range.first_low || byte(0) > range.first_high)
+    return false;
+  if (byte(1) < range.second_low || byte(1) > range.second_high) return false;
+  for (std::size_t i = 2; i < range.length; ++i)
+    if ((byte(i) & 0xc0) != 0x80) return false;
+  return true;
+}
+}  // namespace
+
+std::size_t utf8_length(std::string_view text) {
   if (text.empty()) return 0;
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    const unsigned low = first == 0xe0 ? 0xa0 : 0x80;   // no overlong form
-    const unsigned high = first == 0xed ? 0x9f : 0xbf;  // no surrogate
-    return follows(1, low, high) && follows(2) ? 3 : 0;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    const unsigned low = first == 0xf0 ? 0x90 : 0x80;
-    const unsigned high = first == 0xf4 ? 0x8f : 0xbf;
-    return follows(1, low, high) && follows(2) && follows(3) ? 4 : 0;
-  }
+  if (!eight_bit(text[0])) return 1;
+  for (const auto& range : utf8_ranges)
+    if (fits(range, text)) return range.length;
   return 0;
 }
 

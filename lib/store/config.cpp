@@ -188,34 +188,42 @@ std::optional<std::string> type_problem(const Key& key, std::string_view value) 
 
 }  // namespace
 
+namespace {
+
+using Found = std::vector<std::pair<int, std::string>>;
+
+void judge(const Section& section, const Schema& schema, Found& found) {
+  if (!section.name.empty() && !schema.named)
+    found.emplace_back(section.line, cat("[", section.kind, "] takes no name"));
+  if (schema.keys.empty()) return;
+  for (const Setting& setting : section.settings) {
+    const auto key = std::find_if(schema.keys.begin(), schema.keys.end(),
+                                  [&](const Key& known) { return known.name == setting.key; });
+    if (key == schema.keys.end())
+      found.emplace_back(setting.line,
+                         cat("unknown key '", setting.key, "' in [", section.kind, "]"));
+    else if (const auto problem = type_problem(*key, setting.value))
+      found.emplace_back(setting.line, cat(setting.key, " = ", setting.value, ": ", *problem));
+  }
+}
+
+}  // namespace
+
 std::vector<std::string> Config::mistakes(std::span<const Schema> schemas, bool whole) const {
-  std::vector<std::pair<int, std::string>> found;
-  const auto schema_of = [&](std::string_view kind) {
-    return std::find_if(schemas.begin(), schemas.end(),
-                        [&](const Schema& schema) { return schema.kind == kind; });
+  Found found;
+  const auto schema_of = [&](std::string_view kind) -> const Schema* {
+    const auto at = std::find_if(schemas.begin(), schemas.end(),
+                                 [&](const Schema& schema) { return schema.kind == kind; });
+    return at == schemas.end() ? nullptr : &*at;
   };
   for (const Mistake& mistake : mistakes_)
-    if (whole || mistake.section.empty() || schema_of(mistake.section) != schemas.end())
+    if (whole || mistake.section.empty() || schema_of(mistake.section) != nullptr)
       found.emplace_back(mistake.line, mistake.text);
   for (const Section& section : sections_) {
-    const auto schema = schema_of(section.kind);
-    if (section.kind.empty()) continue;
-    if (schema == schemas.end()) {
-      if (whole) found.emplace_back(section.line, cat("unknown section [", section.kind, "]"));
-      continue;
-    }
-    if (!section.name.empty() && !schema->named)
-      found.emplace_back(section.line, cat("[", section.kind, "] takes no name"));
-    for (const Setting& setting : section.settings) {
-      if (schema->keys.empty()) continue;
-      const auto key = std::find_if(schema->keys.begin(), schema->keys.end(),
-                                    [&](const Key& known) { return known.name == setting.key; });
-      if (key == schema->keys.end())
-        found.emplace_back(setting.line,
-                           cat("unknown key '", setting.key, "' in [", section.kind, "]"));
-      else if (const auto problem = type_problem(*key, setting.value))
-        found.emplace_back(setting.line, cat(setting.key, " = ", setting.value, ": ", *problem));
-    }
+    const Schema* schema = schema_of(section.kind);
+    if (schema != nullptr) judge(section, *schema, found);
+    else if (whole && !section.kind.empty())
+      found.emplace_back(section.line, cat("unknown section [", section.kind, "]"));
   }
   std::stable_sort(found.begin(), found.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });

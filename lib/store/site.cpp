@@ -30,26 +30,38 @@ bool owned_by(const std::string& path, uid_t uid) {
 
 }  // namespace
 
+namespace {
+
+// What the caller names, if it may.
+void take_named(const base::Identity& who, const std::optional<std::string>& option,
+                const char* variable, Place& place) {
+  if (option) {
+    place.config = *option;
+  } else if (variable != nullptr && *variable != '\0' && who.trusted_environment) {
+    const bool checked = who.uid == 0 && exists(variable);
+    const auto unsafe = checked ? base::unsafe_path(variable, 0) : std::nullopt;
+    if (unsafe) place.remark = cat("POSTBAG_CONFIG=", variable, " is not used: ", *unsafe);
+    else place.config = variable;
+  }
+  place.named = place.config.has_value();
+}
+
+}  // namespace
+
 Place find_place(const base::Identity& who, const std::optional<std::string>& option,
                  const char* variable) {
   Place place;
   if (who.user) place.home = base::own_home(*who.user).value_or("");
-  const std::string own = place.home.empty() ? "" : place.home + "/.config/postbag/postbag.ini";
-  const bool installed = exists(system_config);
-  if (option) {
-    place.config = *option;
-    place.named = true;
-  } else if (variable != nullptr && *variable != '\0' && who.trusted_environment) {
-    const auto unsafe =
-        who.uid == 0 && exists(variable) ? base::unsafe_path(variable, 0) : std::nullopt;
-    if (unsafe) place.remark = cat("POSTBAG_CONFIG=", variable, " is not used: ", *unsafe);
-    else place.config = variable, place.named = true;
+  take_named(who, option, variable, place);
+  if (place.named) {
+    place.system = *place.config == system_config;
+  } else {
+    const std::string own = place.home + "/.config/postbag/postbag.ini";
+    const bool has_own = !place.home.empty() && exists(own) && owned_by(own, who.uid);
+    place.system = exists(system_config) && (who.uid == 0 || !has_own);
+    if (place.system) place.config = system_config;
+    else if (has_own) place.config = own;
   }
-  const bool has_own = !own.empty() && exists(own) && owned_by(own, who.uid);
-  if (place.named) place.system = *place.config == system_config;
-  else place.system = installed && (who.uid == 0 || place.home.empty() || !has_own);
-  if (!place.named && place.system) place.config = system_config;
-  else if (!place.named && has_own) place.config = own;
   if (place.system) place.spool = system_spool;
   else if (!place.home.empty()) place.spool = place.home + "/.local/state/postbag/spool";
   return place;
@@ -64,25 +76,29 @@ std::string first_line(const std::string& path) {
               : "";
 }
 
+// The full name that a line of /etc/hosts gives to this host, or nothing.
+std::string full_name(std::string_view line, const std::string& name) {
+  std::string spaced(line.substr(0, line.find('#')));
+  std::replace(spaced.begin(), spaced.end(), '\t', ' ');
+  std::string full;
+  bool ours = false;
+  for (const auto word : base::split(spaced, ' ')) {
+    ours = ours || word == name;
+    if (full.empty() && base::istarts_with(word, name + ".") && is_domain(word)) full = word;
+  }
+  return ours ? full : "";
+}
+
 // The FQDN as /etc/hosts gives it. DNS is never asked: a submission must not wait for a resolver.
 std::string host_name() {
   char buffer[256] = "";
   ::gethostname(buffer, sizeof buffer - 1);
-  const std::string name = is_domain(buffer) ? buffer : "localhost";
+  std::string name = is_domain(buffer) ? buffer : "localhost";
   if (name.find('.') != std::string::npos) return name;
   const auto hosts = base::read_file("/etc/hosts", 1 << 20);
   if (!hosts) return name;
-  for (const auto line : base::split(hosts.value(), '\n')) {
-    std::vector<std::string_view> names;
-    std::string spaced(line.substr(0, line.find('#')));
-    std::replace(spaced.begin(), spaced.end(), '\t', ' ');
-    for (const auto word : base::split(spaced, ' '))
-      if (!base::trim(word).empty()) names.push_back(base::trim(word));
-    if (std::find(names.begin(), names.end(), name) == names.end()) continue;
-    for (std::size_t i = 1; i < names.size(); ++i)
-      if (base::istarts_with(names[i], name + ".") && is_domain(names[i]))
-        return std::string(names[i]);
-  }
+  for (const auto line : base::split(hosts.value(), '\n'))
+    if (auto full = full_name(line, name); !full.empty()) return full;
   return name;
 }
 
@@ -249,15 +265,13 @@ Result<std::vector<Spool>> open_spools(const Site& site, const Place& place,
     paths.push_back(place.home + "/.local/state/postbag/spool");
   std::vector<Spool> spools;
   for (std::size_t i = 0; i < paths.size(); ++i) {
-    if (std::find(paths.begin(), paths.begin() + static_cast<std::ptrdiff_t>(i), paths[i]) !=
-        paths.begin() + static_cast<std::ptrdiff_t>(i))
-      continue;
+    const auto here = paths.begin() + static_cast<std::ptrdiff_t>(i);
+    if (std::find(paths.begin(), here, paths[i]) != here) continue;
     auto spool = Spool::open(paths[i], who.uid);
+    const bool squatted =
+        !spool && site.shared && i == 0 && spool.error().kind == Kind::no_permission;
     if (spool) spools.push_back(std::move(spool).value());
-    else if (spool.error().kind == Kind::unavailable) continue;
-    else if (site.shared && i == 0 && spool.error().kind == Kind::no_permission)
-      continue;  // a squatter's
-    else return std::move(spool).error();
+    else if (spool.error().kind != Kind::unavailable && !squatted) return std::move(spool).error();
   }
   return spools;
 }

@@ -1,0 +1,74 @@
+#include "mailq/options.h"
+
+#include <doctest/doctest.h>
+
+namespace {
+
+using listing::Action;
+using Words = std::vector<std::string>;
+
+listing::Options parsed(const Words& words) {
+  auto options = listing::parse_options(words);
+  REQUIRE(options);
+  return std::move(options).value();
+}
+
+}  // namespace
+
+TEST_CASE("mailq options: a listing takes nothing, or what other mailers' callers give") {
+  for (const auto& words : {Words{},
+                            {"-v"},
+                            {"-Ac"},
+                            {"-A", "c"},
+                            {"-C", "/etc/postfix"},
+                            {"-vC/etc/postfix"},
+                            {"-v", "-v", "--"}}) {
+    const auto options = parsed(words);
+    CHECK(options.action == Action::list);
+    CHECK(!options.json);
+    CHECK(!options.config);
+  }
+  CHECK(parsed({"--json"}).json);
+  CHECK(parsed({"--config=/a b"}).config == "/a b");
+  CHECK(parsed({"--config", "x", "--json"}).config == "x");
+}
+
+TEST_CASE("mailq options: an action and its queue IDs") {
+  CHECK(parsed({"--delete", "A", "ALL"}).action == Action::remove);
+  CHECK(parsed({"--delete", "A", "ALL"}).ids == Words{"A", "ALL"});
+  CHECK(parsed({"--hold", "--", "A"}).action == Action::hold);
+  CHECK(parsed({"--release", "A"}).action == Action::release);
+  CHECK(parsed({"-v", "--retry", "--config=x", "A"}).action == Action::retry);
+  CHECK(parsed({"--show", "--show", "A"}).action == Action::show);
+}
+
+TEST_CASE("mailq options: help and version are answered, whatever else is there") {
+  CHECK(parsed({"--help"}).action == Action::help);
+  CHECK(parsed({"--version", "--delete", "A"}).action == Action::version);
+  CHECK(parsed({"--delete", "--help"}).action == Action::help);
+}
+
+TEST_CASE("mailq options: what is not understood changes nothing") {
+  for (const auto& words : {Words{"A"},
+                            {"--", "A"},
+                            {"--json", "A"},
+                            {"--delete"},
+                            {"--delete", "--"},
+                            {"--delete", "--hold", "A"},
+                            {"--delete", "A", "--hold"},
+                            {"--show", "--json", "A"},
+                            {"-q"},
+                            {"-x"},
+                            {"-C"},
+                            {"--config"},
+                            {"--count"},
+                            {"--requeue", "A"},
+                            {"--format=sendmail"},
+                            {"--json=1"},
+                            {"--delete=A"}}) {
+    const auto options = listing::parse_options(words);
+    CAPTURE(words[0]);
+    REQUIRE(!options);
+    CHECK(options.error().kind == base::Kind::usage);
+  }
+}
