@@ -69,6 +69,21 @@ $(eval $(call program,sendmail,$(sendmail_objects),$(INIH)))
 $(eval $(call program,mailq,$(mailq_objects),$(INIH)))
 $(eval $(call program,postbag-flush,$(spool_objects),$(INIH) -lcurl -lcrypto))
 
+# Where programs look for sendmail, and where its siblings look for each other.
+.PHONY: install uninstall
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/bin \
+	  $(DESTDIR)$(PREFIX)/libexec/postbag $(foreach n,1 5 8,$(DESTDIR)$(PREFIX)/share/man/man$(n))
+	install -m 755 $(B)/bin/sendmail $(DESTDIR)$(PREFIX)/sbin/sendmail
+	ln -sf ../sbin/sendmail $(DESTDIR)$(PREFIX)/lib/sendmail
+	install -m 755 $(B)/bin/mailq $(DESTDIR)$(PREFIX)/bin/mailq
+	install -m 755 $(B)/bin/postbag-flush $(DESTDIR)$(PREFIX)/libexec/postbag/postbag-flush
+	$(foreach page,$(wildcard man/*.[1-8]),install -m 644 $(page) $(DESTDIR)$(PREFIX)/share/man/man$(lastword $(subst ., ,$(page))) &&) true
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,sbin/sendmail lib/sendmail bin/mailq libexec/postbag/postbag-flush)
+	rm -f $(foreach page,$(wildcard man/*.[1-8]),$(DESTDIR)$(PREFIX)/share/man/man$(lastword $(subst ., ,$(page)))/$(notdir $(page)))
+
 include tests/tests.mk
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

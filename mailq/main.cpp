@@ -25,12 +25,19 @@ using base::Result;
 using listing::Action;
 using listing::Options;
 
+// Nothing of this is worth a blind second try: somebody must look at the queue.
+Error unreadable(Error error) {
+  if (error.system_error == EACCES || error.system_error == EPERM) error.kind = Kind::no_permission;
+  else if (error.kind == Kind::retry) error.kind = Kind::io;
+  return error;
+}
+
 /// What could not be read, told and kept for the exit status.
 class Trouble {
  public:
   void tell(const Error& error) {
     base::complain(error.text);
-    if (status_ == EX_OK) status_ = static_cast<int>(error.kind);
+    if (status_ == EX_OK) status_ = static_cast<int>(unreadable(error).kind);
   }
   int status() const { return status_; }
 
@@ -110,9 +117,7 @@ Result<int> mailq(base::Args args) {
   }
   auto status = work(options);
   if (status) return status;
-  Error error = std::move(status).error();
-  if (error.system_error == EACCES || error.system_error == EPERM) error.kind = Kind::no_permission;
-  return error;
+  return unreadable(std::move(status).error());
 }
 
 }  // namespace

@@ -86,7 +86,7 @@ class ConfigReader {
       given = {};
     }
     if (comment || given.size() + 2 > static_cast<std::size_t>(size)) given = {};
-    std::memcpy(buffer, given.data(), given.size());
+    given.copy(buffer, given.size());  // not memcpy: an empty view has no address
     std::memcpy(buffer + given.size(), "\n", 2);
     return buffer;
   }
