@@ -6,26 +6,34 @@ namespace spool {
 
 using std::chrono::seconds;
 
+namespace {
+constexpr seconds after_doubt{15 * 60};
+constexpr seconds counted_apart{3600};
+}  // namespace
+
 bool due(base::Time next, base::Time now, const RetryPolicy& policy) {
-  return next <= now || next > now + policy.longest + policy.longest / 5;
+  const auto furthest = std::max(policy.longest, after_doubt);
+  return next <= now || next > now + furthest + furthest / 5;
 }
 
 void count_attempt(store::Why& why, base::Time now) {
   const auto moment = base::seconds(now);
   const bool clock_set_back = moment < why.last_attempt;
-  if (why.attempts > 0 && !clock_set_back && moment - why.last_attempt < 3600) return;
+  if (why.attempts > 0 && !clock_set_back && moment - why.last_attempt < counted_apart.count()) return;
   ++why.attempts;
   why.last_attempt = moment;
 }
 
 base::Time next_attempt(const store::Why& why, base::Time now, const RetryPolicy& policy,
                         bool in_doubt, std::uint32_t random) {
-  // Age, not the count, sets the pace within the first hour: one attempt an hour is counted.
+  // One attempt an hour is counted. Until the second one is, the pace is set by the time since the
+  // first; from then on no wait is below the hour that has passed.
   const seconds since_counted(std::max<std::int64_t>(0, base::seconds(now) - why.last_attempt));
-  seconds wait = policy.first;
-  for (unsigned i = 1; i < why.attempts && wait < policy.longest; ++i) wait *= 2;
-  wait = std::min(std::max(wait, since_counted), policy.longest);
-  if (in_doubt) wait = std::max(wait, seconds(15 * 60));
+  seconds wait = std::max(policy.first, since_counted);
+  if (why.attempts > 1) wait = std::max(policy.first * 2, counted_apart);
+  for (unsigned i = 2; i < why.attempts && wait < policy.longest; ++i) wait *= 2;
+  wait = std::min(wait, policy.longest);
+  if (in_doubt) wait = std::max(wait, after_doubt);
   const auto spread = std::chrono::microseconds(wait) / 5;
   return now + wait - spread / 2 + spread * (random % 1024) / 1024 +
          (in_doubt ? spread / 2 : spread * 0);

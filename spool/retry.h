@@ -21,8 +21,8 @@ bool due(base::Time next, base::Time now, const RetryPolicy& policy);
 /// message's chances.
 void count_attempt(store::Why& why, base::Time now);
 
-/// The next attempt: `first` doubled for every counted attempt but one, at most `longest`, ±10 % by
-/// `random`; not before 15 minutes where it is in doubt whether the message was taken.
+/// The next attempt: after `first`, each wait about double the one before, at most `longest`, ±10 %
+/// by `random`; not before 15 minutes where it is in doubt whether the message was taken.
 base::Time next_attempt(const store::Why& why, base::Time now, const RetryPolicy& policy,
                         bool in_doubt, std::uint32_t random);
 

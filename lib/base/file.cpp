@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
+#include <memory>
 
 #include "lib/base/text.h"
 
@@ -103,8 +105,8 @@ Result<bool> lock(int fd, bool wait, std::string_view what) {
   }
 }
 
-std::optional<std::string> unsafe_path(const std::string& path, uid_t uid) {
-  std::string part = path;
+namespace {
+std::optional<std::string> unsafe_chain(std::string part, uid_t uid) {
   for (;;) {
     struct stat status;
     if (::stat(part.c_str(), &status) != 0) return cat(part, ": cannot be examined");
@@ -114,10 +116,28 @@ std::optional<std::string> unsafe_path(const std::string& path, uid_t uid) {
     const bool sticky =
         S_ISDIR(status.st_mode) && (status.st_mode & S_ISVTX) != 0 && status.st_uid == 0;
     if (shared && !sticky) return cat(part, ": can be written by others");
-    if (part == "/" || part.find('/') == std::string::npos) return std::nullopt;
+    if (part == "/") return std::nullopt;
     const auto slash = part.rfind('/');
     part = slash == 0 ? "/" : part.substr(0, slash);
   }
+}
+
+using CText = std::unique_ptr<char, decltype(&::free)>;
+}  // namespace
+
+std::optional<std::string> unsafe_path(const std::string& path, uid_t uid) {
+  std::string named = path;
+  if (!path.starts_with('/')) {
+    const CText folder(::getcwd(nullptr, 0), ::free);
+    if (!folder) return cat(path, ": cannot be examined");
+    named = cat(folder.get(), "/", path);
+  }
+  // Who may replace a link is as good as who may write the file, and so is who may replace what it
+  // leads to.
+  const CText real(::realpath(named.c_str(), nullptr), ::free);
+  if (!real) return cat(path, ": cannot be examined");
+  if (auto reason = unsafe_chain(named, uid)) return reason;
+  return unsafe_chain(real.get(), uid);
 }
 
 }  // namespace base

@@ -56,16 +56,17 @@ class ConfigReader {
     if (line.empty() || line[0] == '#' || line[0] == ';') return std::nullopt;
     if (line.size() > longest_line) return cat("longer than ", longest_line, " bytes");
     if (line[0] == '[') {
-      if (line.back() != ']') return "']' must end the line";
+      if (line.find(']') != line.size() - 1) return "']' must end the line";
+      if (line.find(';') != std::string_view::npos) return "';' in a section's name";
       return line.size() - 2 > longest_name
                  ? std::optional(cat("a section name longer than ", longest_name, " bytes"))
                  : std::nullopt;
     }
     const auto equals = line.find('=');
-    if (equals == std::string_view::npos ||
-        base::trim(line.substr(0, equals)).find(':') != std::string_view::npos)
-      return "neither a section, nor 'key = value', nor a comment";
     const auto key = base::trim(line.substr(0, equals));
+    // inih would end the key at ':' and see a comment behind ';'.
+    if (equals == std::string_view::npos || key.find_first_of(":;") != std::string_view::npos)
+      return "neither a section, nor 'key = value', nor a comment";
     if (key.empty()) return "no key before '='";
     if (key.size() > longest_name) return cat("a key longer than ", longest_name, " bytes");
     return std::nullopt;
@@ -80,18 +81,22 @@ class ConfigReader {
     if (raw_.starts_with('[')) {
       std::string_view inside = raw_.substr(1, raw_.find(']') - 1);
       kind_ = base::trim(base::take(inside, ' '));
+      nobodys_ = false;
     }
     if (const auto what = problem(raw_)) {
       mistake(line_, *what);
       given = {};
+      nobodys_ = nobodys_ || raw_.starts_with('[');
     }
-    if (comment || given.size() + 2 > static_cast<std::size_t>(size)) given = {};
+    // Without a line end: one that is as long as may be fills the buffer.
+    if (comment || given.size() >= static_cast<std::size_t>(size)) given = {};
     given.copy(buffer, given.size());  // not memcpy: an empty view has no address
-    std::memcpy(buffer + given.size(), "\n", 2);
+    buffer[given.size()] = '\0';
     return buffer;
   }
 
   void setting(std::string_view section, std::string_view name) {
+    if (nobodys_) return;
     std::string_view rest = base::trim(section);
     const std::string kind(base::take(rest, ' '));
     auto& sections = config_.sections_;
@@ -113,6 +118,7 @@ class ConfigReader {
   std::string_view rest_, raw_;
   std::string kind_;
   int line_ = 0;
+  bool nobodys_ = false;  // below a section line that was none: inih would give it to the one before
 };
 
 const Setting* Section::find(std::string_view key) const {
@@ -141,7 +147,7 @@ const Section* Config::find(std::string_view kind, std::string_view name) const 
 }
 
 std::string Config::located(int line, std::string_view text) const {
-  return cat(path_, ":", line, ": ", text);
+  return cat(path_, ":", line, ": ", base::printable(text));
 }
 
 namespace {
@@ -235,14 +241,13 @@ std::vector<std::string> Config::mistakes(std::span<const Schema> schemas, bool 
 std::optional<std::chrono::seconds> duration(std::string_view text) {
   if (text.size() < 2) return std::nullopt;
   const auto number = base::to_number<std::uint32_t>(text.substr(0, text.size() - 1));
-  if (!number || *number == 0) return std::nullopt;
-  switch (text.back()) {
-    case 's': return std::chrono::seconds(*number);
-    case 'm': return std::chrono::seconds(std::int64_t{*number} * 60);
-    case 'h': return std::chrono::seconds(std::int64_t{*number} * 3600);
-    case 'd': return std::chrono::seconds(std::int64_t{*number} * 86400);
-    default: return std::nullopt;
-  }
+  constexpr std::string_view units = "smhd";
+  constexpr std::int64_t lengths[] = {1, 60, 3600, 86400};
+  const auto unit = units.find(text.back());
+  if (!number || *number == 0 || unit == std::string_view::npos) return std::nullopt;
+  // A century is for ever; more would not fit the microseconds of a Time.
+  const std::chrono::seconds length(*number * lengths[unit]);
+  return length <= std::chrono::days(36525) ? std::optional(length) : std::nullopt;
 }
 
 std::optional<std::uint64_t> byte_size(std::string_view text) {

@@ -72,7 +72,7 @@ class Config {
   /// the schemas' sections only, unless `whole`), unknown keys, values of the wrong type and, if
   /// `whole`, sections no schema knows.
   std::vector<std::string> mistakes(std::span<const Schema> schemas, bool whole) const;
-  /// "FILE:LINE: text".
+  /// "FILE:LINE: text", the text printable.
   std::string located(int line, std::string_view text) const;
 
  private:

@@ -88,6 +88,7 @@ Result<> Draft::begin(const Envelope& envelope, std::string_view top, std::size_
 }
 
 Result<> Draft::append(std::string_view text) {
+  finished_ = false;
   counter_.append(text);
   buffer_.append(text);  // all of it first: a write that fails must not lose what the caller will
                          // not say again
@@ -129,7 +130,9 @@ Result<> Draft::finish(std::string_view late) {
     }
   }
   TRY(patch(facts_offset, facts_line(counter_.facts())));
-  return flush();
+  TRY(flush());
+  finished_ = true;
+  return {};
 }
 
 Result<> Draft::rename_new() {
@@ -165,7 +168,7 @@ Result<> Draft::enter_queue() {
 }
 
 Result<QueueId> Draft::commit() {
-  if (spool_ == nullptr || !buffer_.empty())
+  if (spool_ == nullptr || !finished_)
     return Error{Kind::software, "commit of an unfinished draft"};
   TRY(base::sync(fd_.number(), what_));
   // A second descriptor keeps the file reachable: when closing or renaming fails it can still be

@@ -55,6 +55,14 @@ std::string fixed(std::uint64_t number, std::size_t width) {
   return digits.size() >= width ? digits : std::string(width - digits.size(), '0') + digits;
 }
 
+// The one spelling of a number: digits, no leading zeros.
+template <typename Number>
+std::optional<Number> plain_number(std::string_view text) {
+  if (!std::all_of(text.begin(), text.end(), base::digit) || (text.size() > 1 && text[0] == '0'))
+    return std::nullopt;
+  return base::to_number<Number>(text);
+}
+
 bool word(std::string_view text) {
   return std::none_of(text.begin(), text.end(),
                       [](char c) { return base::control(c) || c == ' ' || c == '<'; });
@@ -111,7 +119,8 @@ std::string facts_line(const Facts& facts) {
 namespace {
 
 Result<std::string> recipient_line(const Recipient& recipient, std::size_t senders) {
-  if (recipient.sender >= senders || !word(recipient.notify) || !word(recipient.orcpt))
+  if (recipient.sender >= senders || recipient.address.empty() || !word(recipient.notify) ||
+      !word(recipient.orcpt))
     return Error{Kind::data,
                  cat(base::printable(recipient.address), ": cannot be written into the spool")};
   std::string line =
@@ -244,46 +253,50 @@ class HeadParser {
   Result<> origin() {
     TRY(next("time ", true));
     std::string_view words = rest_;
-    const auto seconds = base::to_number<std::int64_t>(base::take(words, '.'));
-    const auto micros = base::to_number<std::int64_t>(words);
-    if (!seconds || !micros || words.size() != 6 || *seconds < 0 || *seconds > 1'000'000'000'000)
+    const auto seconds = plain_number<std::int64_t>(base::take(words, '.'));
+    const auto micros = base::to_number<std::uint32_t>(words);
+    if (!seconds || !micros || words.size() != 6 || *seconds > 1'000'000'000'000)
       return wrong("not a time");
     entry_.envelope.arrival =
         base::Time(std::chrono::seconds(*seconds) + std::chrono::microseconds(*micros));
     TRY(next("uid ", true));
-    const auto uid = base::to_number<std::uint32_t>(rest_);
+    const auto uid = plain_number<std::uint32_t>(rest_);
     if (!uid) return wrong("not a uid");
     entry_.envelope.uid = *uid;
     return {};
   }
 
-  // "<text>" at the start of `words`, its brackets and a blank behind it taken away.
+  // " <text>" taken off the start of `words`.
   std::optional<std::string> bracketed(std::string_view& words) {
     const auto end = words.find('>');
-    if (!words.starts_with('<') || end == std::string_view::npos) return std::nullopt;
-    auto text = rfc::from_percent(words.substr(1, end - 1));
+    if (!words.starts_with(" <") || end == std::string_view::npos) return std::nullopt;
+    auto text = rfc::from_percent(words.substr(2, end - 2));
     words.remove_prefix(end + 1);
     return text;
   }
 
-  // "name=value" at the start of `words` if it is there.
-  std::string parameter(std::string_view& words, std::string_view name) {
-    if (!words.starts_with(name)) return {};
+  // " name=value" taken off the start of `words` if it is there; false where the value is none.
+  bool parameter(std::string_view& words, std::string_view name, std::string& value) {
+    if (!words.starts_with(name)) return true;
     words.remove_prefix(name.size());
-    return std::string(base::take(words, ' '));
+    value = words.substr(0, words.find(' '));
+    words.remove_prefix(value.size());
+    return !value.empty() && word(value);
   }
 
   Result<> senders() {
     while (text_.substr(at_).starts_with("from ")) {
-      TRY(next(cat("from ", entry_.envelope.senders.size(), " "), true));
+      TRY(next(cat("from ", entry_.envelope.senders.size()), true));
       std::string_view words = rest_;
       const auto text = bracketed(words);
       if (!text) return wrong("no sender");
       auto path = rfc::Path::parse(*text);
       if (!path) return wrong(path.error().text);
-      if (words.starts_with(' ')) words.remove_prefix(1);
-      Sender sender{std::move(path).value(), parameter(words, "ret="), parameter(words, "envid=")};
-      if (!words.empty()) return wrong("unknown words behind the sender");
+      if (path.value().text() != *text) return wrong("a sender in another form than the spool's");
+      Sender sender{std::move(path).value(), {}, {}};
+      if (!parameter(words, " ret=", sender.ret) || !parameter(words, " envid=", sender.envid) ||
+          !words.empty())
+        return wrong("unknown words behind the sender");
       entry_.envelope.senders.push_back(std::move(sender));
     }
     if (entry_.envelope.senders.empty()) return wrong("no sender");
@@ -293,7 +306,7 @@ class HeadParser {
   Result<> done() {
     TRY(next("done "));
     std::string_view words = rest_;
-    const auto count = base::to_number<std::size_t>(base::take(words, ' '));
+    const auto count = plain_number<std::size_t>(base::take(words, ' '));
     if (!count || *count == 0 || words.size() != *count ||
         words.find_first_not_of(".DBX") != std::string_view::npos)
       return wrong("not one status a recipient");
@@ -306,17 +319,18 @@ class HeadParser {
     TRY(next("to ", true));
     std::string_view words = rest_;
     const auto kind = base::take(words, ' ');
-    const auto sender = base::to_number<unsigned>(base::take(words, ' '));
+    const auto sender_word = words.substr(0, words.find(' '));
+    const auto sender = plain_number<unsigned>(sender_word);
+    words.remove_prefix(sender_word.size());
     if (kind.size() != 1 || std::string_view("ualms|/h").find(kind[0]) == std::string_view::npos)
       return wrong("an unknown kind of recipient");
     if (!sender || *sender >= entry_.envelope.senders.size()) return wrong("an unknown sender");
-    Recipient recipient{static_cast<RecipientKind>(kind[0]), *sender, parameter(words, "notify="),
-                        parameter(words, "orcpt="),          {},      {}};
+    Recipient recipient{static_cast<RecipientKind>(kind[0]), *sender, {}, {}, {}, {}};
+    const bool parameters = parameter(words, " notify=", recipient.notify) &&
+                            parameter(words, " orcpt=", recipient.orcpt);
     const auto original = bracketed(words);
-    const bool blank = words.starts_with(' ');
-    if (blank) words.remove_prefix(1);
     const auto address = bracketed(words);
-    if (!original || !blank || !address || address->empty() || !words.empty())
+    if (!parameters || !original || !address || address->empty() || !words.empty())
       return wrong("not a recipient");
     recipient.original = *original;
     recipient.address = *address;

@@ -136,12 +136,12 @@ Result<Fd> open_entry(const Spool& spool, const std::string& text, const EntryNa
   return fd;
 }
 
-// size: of the file, so that its end need not be looked for.
-Result<Entry> read_head(int fd, const Spool& spool, const std::string& name, std::size_t size,
-                        std::string& buffer) {
+// The size that the name says bounds what is read, and is what the message must fill.
+Result<Entry> read_head(int fd, const Spool& spool, const EntryName& entry_name,
+                        const std::string& name, std::string& buffer) {
   std::size_t have = 0;
   for (std::size_t want = 4096;; want *= 4) {
-    const std::size_t end = std::min(want, size);
+    const std::size_t end = std::min<std::size_t>(want, entry_name.size);
     if (buffer.size() < end) buffer.resize(end);
     const auto got = base::read_at(fd, std::span(buffer).subspan(have, end - have), have, name);
     if (!got)
@@ -153,6 +153,11 @@ Result<Entry> read_head(int fd, const Spool& spool, const std::string& name, std
   }
   auto entry = parse_entry(std::string_view(buffer).substr(0, have));
   if (!entry) return entry_error(spool, name, entry.error().text);
+  // No checksum covers the facts, and what they say is what is sent: a message cut short must not
+  // look whole.
+  const auto& parsed = entry.value();
+  if (parsed.message_offset + parsed.facts.bytes != entry_name.size)
+    return entry_error(spool, name, "its facts are not those of its message");
   return entry;
 }
 
@@ -173,7 +178,7 @@ Result<Snapshot> read_snapshot(const Spool& spool, const EntryName& name, std::s
   const std::string text = name.text();
   struct stat status;
   TRY_LET(fd, open_entry(spool, text, name, O_RDONLY, status));
-  TRY_LET(entry, read_head(fd.number(), spool, text, name.size, buffer));
+  TRY_LET(entry, read_head(fd.number(), spool, name, text, buffer));
   const auto next = std::chrono::seconds(status.st_mtim.tv_sec) +
                     std::chrono::microseconds(status.st_mtim.tv_nsec / 1000);
   const bool leased = locked(fd.number());
@@ -208,7 +213,7 @@ Result<std::optional<Lease>> Lease::take(const Spool& spool, const EntryName& na
       there.st_ino != mine.st_ino)
     return std::optional<Lease>();
   std::string buffer;
-  TRY_LET(entry, read_head(lease.fd_.number(), spool, text, name.size, buffer));
+  TRY_LET(entry, read_head(lease.fd_.number(), spool, name, text, buffer));
   lease.entry_ = std::move(entry);
   return std::optional<Lease>(std::move(lease));
 }

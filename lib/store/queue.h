@@ -166,6 +166,7 @@ class Draft {
   std::uint64_t slot_offset_ = 0;  // of the pad line
   std::uint64_t id_offset_ = 0;    // of the ID in the Received field, 0: none
   bool late_counted_ = false;
+  bool finished_ = false;
 };
 
 /// A committed entry that this process alone may change. Released when destroyed.

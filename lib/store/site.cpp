@@ -11,6 +11,7 @@
 
 #include "lib/base/file.h"
 #include "lib/base/text.h"
+#include "lib/rfc/envelope.h"
 
 namespace store {
 
@@ -122,8 +123,12 @@ class SiteReader {
     if (const auto* domain = section.find("domain"); domain != nullptr && is_domain(domain->value))
       site_.domain = domain->value;
     if (const auto* local = section.find("local"))
-      for (const auto& name : words(local->value)) site_.local.push_back(name);
-    if (const auto* postmaster = section.find("postmaster")) site_.postmaster = postmaster->value;
+      for (const auto& name : words(local->value))
+        if (is_domain(name)) site_.local.push_back(name);
+    if (const auto* postmaster = section.find("postmaster")) {
+      const auto path = rfc::Path::parse(postmaster->value);
+      if (path && !path.value().null()) site_.postmaster = postmaster->value;
+    }
   }
 
   void spool(const Section& section) {
@@ -222,15 +227,17 @@ void remember(const Place& place, const std::string& path) {
 // foreign mail.
 bool recycled(uid_t uid) { return uid >= 61184 && uid <= 65519; }
 
+// Whether somebody else's folder, file or link lies where our spool should: it never blocks us.
+bool squatted(const Error& error) {
+  return error.kind == Kind::no_permission || error.system_error == ENOTDIR ||
+         error.system_error == ELOOP || error.system_error == EACCES;
+}
+
 Result<Spool> create_in_shared(const Site& site, const Place& place, const base::Identity& who) {
   const std::string plain = cat(site.spool, "/", who.uid);
   if (who.user && !recycled(who.uid)) {
     auto spool = Spool::create(plain, who.uid);
-    // Only a squatter's folder (or file) sends us to another name.
-    if (spool ||
-        (spool.error().kind != Kind::no_permission && spool.error().system_error != ENOTDIR &&
-         spool.error().system_error != ELOOP && spool.error().system_error != EACCES))
-      return spool;
+    if (spool || !squatted(spool.error())) return spool;
   }
   for (const auto& path : remembered(site, place))
     if (auto spool = Spool::open(path, who.uid)) return spool;
@@ -268,10 +275,9 @@ Result<std::vector<Spool>> open_spools(const Site& site, const Place& place,
     const auto here = paths.begin() + static_cast<std::ptrdiff_t>(i);
     if (std::find(paths.begin(), here, paths[i]) != here) continue;
     auto spool = Spool::open(paths[i], who.uid);
-    const bool squatted =
-        !spool && site.shared && i == 0 && spool.error().kind == Kind::no_permission;
     if (spool) spools.push_back(std::move(spool).value());
-    else if (spool.error().kind != Kind::unavailable && !squatted) return std::move(spool).error();
+    else if (site.shared && i == 0 && squatted(spool.error())) continue;
+    else if (spool.error().kind != Kind::unavailable) return std::move(spool).error();
   }
   return spools;
 }
