@@ -169,7 +169,7 @@ void Composer::check_utf8(std::string_view text) {
 }
 
 Result<Stored> Composer::finish() {
-  if (!storage_ && !line_.empty()) {
+  if (!storage_ && (!line_.empty() || line_begun_)) {
     line_.push_back('\n');
     TRY(header_line(std::exchange(line_, {})));
   }

@@ -32,14 +32,13 @@ HeaderFixup::Taken HeaderFixup::line(std::string_view text, std::string& out) {
   }
   if (first && text.starts_with("\xef\xbb\xbf") && rfc::field_name_length(text.substr(3)) > 0)
     text.remove_prefix(3);  // an editor's byte order mark would make the first field a body line
-  if ((sink_ == Sink::none || sink_ == Sink::drop) && seen_ == 0 &&
-      (text.starts_with("From ") || text.starts_with(">From "))) {
-    first_line_ = true;  // an mbox's separator; its sender is nobody's word
-    sink_ = Sink::drop;
+  const auto name_length = rfc::field_name_length(text);
+  if (name_length == 0) {
+    if (seen_ != 0 || !(text.starts_with("From ") || text.starts_with(">From ")))
+      return Taken::body;
+    first_line_ = true;  // an mbox's separator; its sender is nobody's word. Nothing continues it.
     return Taken::yes;
   }
-  const auto name_length = rfc::field_name_length(text);
-  if (name_length == 0) return Taken::body;
   end_field(out);
   begin_field(text, name_length, out);
   return Taken::yes;

@@ -139,6 +139,16 @@ std::vector<store::Recipient> Recipients::take() {
   return std::exchange(list_, {});
 }
 
+Result<rfc::Path> login_sender(std::string_view login) {
+  if (auto path = rfc::Path::parse(login)) return path;
+  std::string quoted = "\"";
+  for (const char c : login) {
+    if (c == '"' || c == '\\') quoted.push_back('\\');
+    quoted.push_back(c);
+  }
+  return rfc::Path::parse(cat(quoted, "\""));
+}
+
 Result<rfc::Path> parse_sender(std::string_view text) {
   if (std::any_of(text.begin(), text.end(), base::control))
     return Error{Kind::data,

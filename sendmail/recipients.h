@@ -40,6 +40,10 @@ class Recipients {
   std::vector<store::Recipient> list_;
 };
 
+/// The envelope sender that a login name is: as it stands, or quoted where it is no local part
+/// (`LAN\jane`, `jane doe`). Errors: data.
+base::Result<rfc::Path> login_sender(std::string_view login);
+
 /// The envelope sender from -f: an address, "<>" or nothing (null), or one with a display name.
 /// Errors: data.
 base::Result<rfc::Path> parse_sender(std::string_view text);
