@@ -128,7 +128,7 @@ class Session {
       TRY_LET(text, line_.read(longest_command, cut));
       if (!text.ends_with('\n') && !cut)
         break;  // the end of input; a command without its end is none
-      if (std::exchange(first_, false)) lone_lf_ = !text.ends_with("\r\n");
+      if (std::exchange(first_, false)) lone_lf_ = !cut && !text.ends_with("\r\n");
       if (cut) line_.reply("500 5.5.2 Line too long");
       else if (text.find('\0') != std::string::npos) line_.reply("500 5.5.2 NUL byte");
       else TRY(command(base::trim(text)));
@@ -198,11 +198,12 @@ class Session {
   // "FROM:<path> parameters" into the path; the words behind it stay in `text`. nullopt: refused
   // already.
   std::optional<rfc::Path> path_of(std::string_view& text, std::string_view keyword) {
-    if (!base::istarts_with(text, keyword)) {
+    const bool named = base::istarts_with(text, keyword);
+    if (named) text = base::trim(text.substr(keyword.size()));
+    if (!named || text.empty()) {
       line_.reply("501 5.5.4 Syntax: MAIL FROM:<address> or RCPT TO:<address>");
       return std::nullopt;
     }
-    text = base::trim(text.substr(keyword.size()));
     std::size_t end = 0;
     bool quoted = false;
     for (; end < text.size() &&
@@ -224,10 +225,7 @@ class Session {
       line_.reply("503 5.5.1 Sender already given");
       return {};
     }
-    if (text.size() < 5) text = "";
-    const auto path = text.empty()
-                          ? (line_.reply("501 5.5.4 Syntax: MAIL FROM:<address>"), std::nullopt)
-                          : path_of(text, "FROM:");
+    const auto path = path_of(text, "FROM:");
     if (!path) return {};
     for (const auto word : base::split(text, ' ')) {
       std::string_view value = word;
@@ -258,10 +256,6 @@ class Session {
   Result<> rcpt(std::string_view text) {
     if (!sender_) {
       line_.reply("503 5.5.1 MAIL first");
-      return {};
-    }
-    if (text.size() < 3) {
-      line_.reply("501 5.5.4 Syntax: RCPT TO:<address>");
       return {};
     }
     const auto path = path_of(text, "TO:");
