@@ -366,8 +366,27 @@ class Session {
     return {};
   }
 
+  // What a submission may name and no more: a `|command` or a file would be run or written with
+  // this user's rights at the word of whoever speaks here.
+  Result<Recipients> submitted(std::vector<store::Recipient> recipients) {
+    using store::RecipientKind;
+    Recipients checked("");
+    for (auto& each : recipients) {
+      const bool mailbox = each.kind == RecipientKind::mailbox;
+      TRY_LET(path, rfc::Path::parse(each.address));
+      if ((!mailbox && each.kind != RecipientKind::unqualified &&
+           each.kind != RecipientKind::address) ||
+          (mailbox && path.qualified()))
+        return Error{Kind::data, cat(base::printable(each.address), ": no recipient to submit")};
+      TRY(checked.add(path, std::move(each.notify), std::move(each.orcpt), mailbox));
+    }
+    return checked;
+  }
+
   Result<Stored> take_entry(std::string_view head, std::uint64_t& left) {
     TRY_LET(entry, store::parse_entry(head));
+    TRY_LET(recipients, submitted(std::move(entry.envelope.recipients)));
+    entry.envelope.recipients = recipients.take();
     entry.envelope.uid = context_.who->uid;
     const auto limit = context_.site->size_limit;
     if (limit != 0 && entry.facts.bytes > limit)
