@@ -35,12 +35,15 @@ void note_stored(const submit::Context& context, const submit::Stored& stored) {
 Result<> read_message(submit::Composer& composer, bool dot_ends) {
   if (base::stdin_was_closed()) return Error{Kind::no_input, "standard input: closed"};
   char buffer[32768];
-  std::string line;  // only where a dot may end the message: what a terminal gives, line by line
+  // A terminal gives a line at a time, or the beginning of one before which its end of file is
+  // typed.
+  bool line_begins = true;
   for (;;) {
     TRY_LET(got, base::read_some(STDIN_FILENO, buffer, "standard input"));
     if (got == 0) return {};
     const std::string_view text(buffer, got);
-    if (dot_ends && text == ".\n") return {};
+    if (dot_ends && line_begins && text == ".\n") return {};
+    line_begins = text.ends_with('\n');
     TRY(composer.append(text));
   }
 }
