@@ -35,11 +35,15 @@ void note_stored(const submit::Context& context, const submit::Stored& stored) {
 Result<> read_message(submit::Composer& composer, bool dot_ends) {
   if (base::stdin_was_closed()) return Error{Kind::no_input, "standard input: closed"};
   char buffer[32768];
+  // A terminal gives a line at a time, or the beginning of one before which its end of file is
+  // typed.
+  bool line_begins = true;
   for (;;) {
     TRY_LET(got, base::read_some(STDIN_FILENO, buffer, "standard input"));
     if (got == 0) return {};
     const std::string_view text(buffer, got);
-    if (dot_ends && text == ".\n") return {};  // a terminal gives one line at a time
+    if (dot_ends && line_begins && text == ".\n") return {};
+    line_begins = text.ends_with('\n');
     TRY(composer.append(text));
   }
 }
@@ -47,8 +51,7 @@ Result<> read_message(submit::Composer& composer, bool dot_ends) {
 Result<int> deliver(const submit::Context& context, const Invocation& invocation) {
   submit::Order order;
   order.sender.path = rfc::Path();
-  auto sender = invocation.sender ? submit::parse_sender(*invocation.sender)
-                                  : submit::login_sender(context.who->login());
+  auto sender = submit::parse_sender(invocation.sender.value_or(context.who->login()));
   if (!sender) return std::move(sender).error();
   order.sender = {std::move(sender).value(), invocation.ret, invocation.envid};
   order.recipients = submit::Recipients(invocation.notify);

@@ -128,7 +128,7 @@ class Session {
       TRY_LET(text, line_.read(longest_command, cut));
       if (!text.ends_with('\n') && !cut)
         break;  // the end of input; a command without its end is none
-      if (std::exchange(first_, false)) lone_lf_ = !text.ends_with("\r\n");
+      if (std::exchange(first_, false)) lone_lf_ = !cut && !text.ends_with("\r\n");
       if (cut) line_.reply("500 5.5.2 Line too long");
       else if (text.find('\0') != std::string::npos) line_.reply("500 5.5.2 NUL byte");
       else TRY(command(base::trim(text)));
@@ -198,11 +198,12 @@ class Session {
   // "FROM:<path> parameters" into the path; the words behind it stay in `text`. nullopt: refused
   // already.
   std::optional<rfc::Path> path_of(std::string_view& text, std::string_view keyword) {
-    if (!base::istarts_with(text, keyword)) {
+    const bool named = base::istarts_with(text, keyword);
+    if (named) text = base::trim(text.substr(keyword.size()));
+    if (!named || text.empty()) {
       line_.reply("501 5.5.4 Syntax: MAIL FROM:<address> or RCPT TO:<address>");
       return std::nullopt;
     }
-    text = base::trim(text.substr(keyword.size()));
     std::size_t end = 0;
     bool quoted = false;
     for (; end < text.size() &&
@@ -224,10 +225,7 @@ class Session {
       line_.reply("503 5.5.1 Sender already given");
       return {};
     }
-    if (text.size() < 5) text = "";
-    const auto path = text.empty()
-                          ? (line_.reply("501 5.5.4 Syntax: MAIL FROM:<address>"), std::nullopt)
-                          : path_of(text, "FROM:");
+    const auto path = path_of(text, "FROM:");
     if (!path) return {};
     for (const auto word : base::split(text, ' ')) {
       std::string_view value = word;
@@ -258,10 +256,6 @@ class Session {
   Result<> rcpt(std::string_view text) {
     if (!sender_) {
       line_.reply("503 5.5.1 MAIL first");
-      return {};
-    }
-    if (text.size() < 3) {
-      line_.reply("501 5.5.4 Syntax: RCPT TO:<address>");
       return {};
     }
     const auto path = path_of(text, "TO:");
@@ -372,8 +366,27 @@ class Session {
     return {};
   }
 
+  // What a submission may name and no more: a `|command` or a file would be run or written with
+  // this user's rights at the word of whoever speaks here.
+  Result<Recipients> submitted(std::vector<store::Recipient> recipients) {
+    using store::RecipientKind;
+    Recipients checked("");
+    for (auto& each : recipients) {
+      const bool mailbox = each.kind == RecipientKind::mailbox;
+      TRY_LET(path, rfc::Path::parse(each.address));
+      if ((!mailbox && each.kind != RecipientKind::unqualified &&
+           each.kind != RecipientKind::address) ||
+          (mailbox && path.qualified()))
+        return Error{Kind::data, cat(base::printable(each.address), ": no recipient to submit")};
+      TRY(checked.add(path, std::move(each.notify), std::move(each.orcpt), mailbox));
+    }
+    return checked;
+  }
+
   Result<Stored> take_entry(std::string_view head, std::uint64_t& left) {
     TRY_LET(entry, store::parse_entry(head));
+    TRY_LET(recipients, submitted(std::move(entry.envelope.recipients)));
+    entry.envelope.recipients = recipients.take();
     entry.envelope.uid = context_.who->uid;
     const auto limit = context_.site->size_limit;
     if (limit != 0 && entry.facts.bytes > limit)
