@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,16 +19,15 @@ class Scratch {
   explicit Scratch(int folder) : folder_(folder) {}
   /// Text to be appended; taken over by settle().
   std::string& buffer() { return buffer_; }
-  /// Move the buffer to the file when it has grown large. Errors: retry, io.
+  /// Move the buffer to the file when it has grown large. Errors: retry.
   base::Result<> settle();
 
-  /// Give everything, piece by piece, to `take(std::string_view) -> Result<>`. Errors: its, and io.
+  /// Give everything, piece by piece, to `take(std::string_view) -> Result<>`. Errors: its, and retry.
   template <typename Take>
   base::Result<> drain(Take take) {
     std::string piece(filed_ > 0 ? 32768 : 0, '\0');
     for (std::uint64_t at = 0; at < filed_;) {
-      TRY_LET(got, base::read_at(file_.number(), piece, at, "scratch file"));
-      if (got == 0) return base::Error{base::Kind::io, "scratch file: cut short"};
+      TRY_LET(got, read(piece, at));
       TRY(take(std::string_view(piece).substr(0, got)));
       at += got;
     }
@@ -35,6 +35,9 @@ class Scratch {
   }
 
  private:
+  base::Result<std::size_t> read(std::span<char> piece, std::uint64_t at);
+  base::Result<> move_to_memory();
+
   int folder_;
   std::string buffer_;
   base::Fd file_;

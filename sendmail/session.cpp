@@ -20,7 +20,7 @@ constexpr std::size_t longest_command =
     12 * 1024;  // RFC 5321 wants 512; DSN and long addresses need more
 
 /// Buffered input; replies wait until nothing more has come, so that a pipelining client gets them
-/// together (RFC 2920).
+/// together, but for those about DATA, which must not wait (RFC 2920 section 3.2).
 class Line {
  public:
   Line(int input, int output) : input_(input), output_(output) {}
@@ -276,6 +276,7 @@ class Session {
       return {};
     }
     line_.reply("354 End data with <CR><LF>.<CR><LF>");
+    TRY(line_.send());
     Order order;
     order.sender.path = *sender_;
     order.recipients = std::exchange(recipients_, Recipients(""));
@@ -295,7 +296,8 @@ class Session {
       if (state) state = composer.append(text);  // after a failure the rest is read and dropped
     }
     answer(std::move(state), composer);
-    return {};
+    // At once: until the client knows what was stored, it may have to send it again.
+    return line_.send();
   }
 
   Result<std::string> data_line() {
@@ -336,6 +338,7 @@ class Session {
       return {};
     }
     line_.reply("354 Send the entry");
+    TRY(line_.send());
     std::uint64_t left = *size;
     std::string head;
     while (left > 0 && head.size() < longest_head && !store::head_complete(head)) {
@@ -363,7 +366,7 @@ class Session {
     }
     line_.reply(cat("250 2.0.0 Ok: queued as ", stored.value().id));
     stored_(context_, stored.value());
-    return {};
+    return line_.send();
   }
 
   // What a submission may name and no more: a `|command` or a file would be run or written with
