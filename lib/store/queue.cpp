@@ -115,11 +115,20 @@ Error entry_error(const Spool& spool, const std::string& name, std::string_view 
   return {Kind::data, cat(spool.named("queue", name), ": ", problem)};
 }
 
+// An entry's mtime lies ahead, so that relatime would have every look at it write its inode anew.
+// Only its owner may ask that this is left out: in some user namespaces not even root.
+Fd open_quietly(int folder, const char* name, int flags) {
+  for (int quiet = O_NOATIME;;) {
+    Fd fd(::openat(folder, name, flags | quiet));
+    if (fd || (errno != EINTR && (errno != EPERM || quiet == 0))) return fd;
+    if (errno == EPERM) quiet = 0;
+  }
+}
+
 Result<Fd> open_entry(const Spool& spool, const std::string& text, const EntryName& name,
                       int access, struct stat& status) {
   const int flags = access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-  Fd fd(::openat(spool.queue(), text.c_str(), flags));
-  while (!fd && errno == EINTR) fd = Fd(::openat(spool.queue(), text.c_str(), flags));
+  Fd fd = open_quietly(spool.queue(), text.c_str(), flags);
   if (!fd && errno == ENOENT)
     return Error{Kind::unavailable, cat(spool.named("queue", text), ": not in the queue"), ENOENT};
   if (!fd && errno == ELOOP) return entry_error(spool, text, "a symbolic link");
@@ -136,11 +145,14 @@ Result<Fd> open_entry(const Spool& spool, const std::string& text, const EntryNa
   return fd;
 }
 
-Result<Entry> read_head(int fd, const Spool& spool, const std::string& name, std::string& buffer) {
+// Asks for no byte behind the end: one read, not two, for each of the thousands of a listing.
+Result<Entry> read_head(int fd, std::uint64_t size, const Spool& spool, const std::string& name,
+                        std::string& buffer) {
   std::size_t have = 0;
   for (std::size_t want = 4096;; want *= 4) {
-    if (buffer.size() < want) buffer.resize(want);
-    const auto got = base::read_at(fd, std::span(buffer).subspan(have, want - have), have, name);
+    const auto end = static_cast<std::size_t>(std::min<std::uint64_t>(want, size));
+    if (buffer.size() < end) buffer.resize(end);
+    const auto got = base::read_at(fd, std::span(buffer).subspan(have, end - have), have, name);
     if (!got)
       return Error{got.error().kind, spool.named("queue", got.error().text),
                    got.error().system_error};
@@ -170,7 +182,7 @@ Result<Snapshot> read_snapshot(const Spool& spool, const EntryName& name, std::s
   const std::string text = name.text();
   struct stat status;
   TRY_LET(fd, open_entry(spool, text, name, O_RDONLY, status));
-  TRY_LET(entry, read_head(fd.number(), spool, text, buffer));
+  TRY_LET(entry, read_head(fd.number(), name.size, spool, text, buffer));
   const auto next = std::chrono::seconds(status.st_mtim.tv_sec) +
                     std::chrono::microseconds(status.st_mtim.tv_nsec / 1000);
   const bool leased = locked(fd.number());
@@ -205,7 +217,7 @@ Result<std::optional<Lease>> Lease::take(const Spool& spool, const EntryName& na
       there.st_ino != mine.st_ino)
     return std::optional<Lease>();
   std::string buffer;
-  TRY_LET(entry, read_head(lease.fd_.number(), spool, text, buffer));
+  TRY_LET(entry, read_head(lease.fd_.number(), name.size, spool, text, buffer));
   lease.entry_ = std::move(entry);
   return std::optional<Lease>(std::move(lease));
 }
