@@ -51,7 +51,8 @@ Result<> read_message(submit::Composer& composer, bool dot_ends) {
 Result<int> deliver(const submit::Context& context, const Invocation& invocation) {
   submit::Order order;
   order.sender.path = rfc::Path();
-  auto sender = submit::parse_sender(invocation.sender.value_or(context.who->login()));
+  auto sender = invocation.sender ? submit::parse_sender(*invocation.sender)
+                                  : submit::login_sender(context.who->login());
   if (!sender) return std::move(sender).error();
   order.sender = {std::move(sender).value(), invocation.ret, invocation.envid};
   order.recipients = submit::Recipients(invocation.notify);
