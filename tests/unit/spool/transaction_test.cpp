@@ -51,7 +51,10 @@ struct Bed {
   }
   ScriptedServer server;
   int finishing = 0;
-  Session session{server, "peer[1.2.3.4]:25", spool::Timeouts{}, [this] { ++finishing; }};
+  Session session{server, "peer[1.2.3.4]:25", spool::Timeouts{}, [this]() -> base::Result<> {
+                    ++finishing;
+                    return {};
+                  }};
 };
 
 std::string shown(const Outcome& outcome) {
