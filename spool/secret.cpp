@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,21 +57,24 @@ Result<std::string> from_file(const std::string& path, uid_t uid) {
   return text;
 }
 
-// What comes out of a pipe until its end; nullopt if that does not come within 30 seconds.
-std::optional<std::string> read_to_end(int fd) {
+// What comes until the command has ended, though a process that it left behind (an agent, say) may
+// hold the pipe for ever; nullopt: no end within 30 seconds, or more than any password.
+std::optional<std::string> output_of(int reader, int process) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   std::string text;
   while (text.size() <= longest_secret) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
                           deadline - std::chrono::steady_clock::now())
                           .count();
-    pollfd poll{fd, POLLIN, 0};
-    if (left <= 0) return std::nullopt;
-    if (::poll(&poll, 1, static_cast<int>(left)) <= 0) continue;
+    pollfd polls[] = {{reader, POLLIN, 0}, {process, POLLIN, 0}};
+    if (left <= 0) break;
+    if (::poll(polls, 2, static_cast<int>(left)) < 0 && errno != EINTR) break;
     char buffer[4096];
-    const auto got = ::read(fd, buffer, sizeof buffer);
-    if (got == 0) return text;
+    const auto got = ::read(reader, buffer, sizeof buffer);
     if (got > 0) text.append(buffer, static_cast<std::size_t>(got));
+    // Looked at before the read: all that the command wrote has been read then.
+    const bool ended = polls[1].revents != 0;
+    if (got == 0 || (got < 0 && ended)) return text;
   }
   return std::nullopt;
 }
@@ -86,6 +90,7 @@ Result<std::string> from_command(const std::string& command, const std::string& 
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return base::system_error("password command", "pipe", errno);
   Fd reader(ends[0]), writer(ends[1]);
+  ::fcntl(reader.number(), F_SETFL, O_NONBLOCK);
   const pid_t child = ::fork();
   if (child < 0) return base::system_error(Kind::retry, "password command", "fork", errno);
   if (child == 0) {
@@ -96,11 +101,12 @@ Result<std::string> from_command(const std::string& command, const std::string& 
     ::_exit(127);
   }
   writer.reset();
-  auto text = read_to_end(reader.number());
+  const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+  auto text = output_of(reader.number(), process.number());
   if (!text) ::kill(-child, SIGKILL);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
-  if (!text) return Error{Kind::retry, "password command: no password within 30 seconds"};
+  if (!text) return Error{Kind::retry, "password command: no end within 30 seconds"};
   TRY(exit_of(status));
   return std::move(*text);
 }
