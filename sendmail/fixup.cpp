@@ -11,7 +11,7 @@ using rfc::Field;
 namespace {
 
 // An address field longer than this goes out before its end is seen.
-constexpr std::size_t long_field = 64 * 1024;
+constexpr std::size_t long_field = 16 * 1024;
 
 bool recipient_field(Field field) {
   return field == Field::to || field == Field::cc || field == Field::bcc;

@@ -8,7 +8,7 @@
 namespace submit {
 
 base::Result<> Scratch::settle() {
-  constexpr std::size_t large = 128 * 1024;
+  constexpr std::size_t large = 64 * 1024;
   if (buffer_.size() < large) return {};
   if (!file_ && folder_ >= 0)
     file_ = base::Fd(::openat(folder_, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
