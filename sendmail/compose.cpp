@@ -55,6 +55,8 @@ Result<> Composer::header_text(std::string_view& text) {
 
 // A whole line, or a piece of a long one.
 Result<> Composer::header_line(std::string_view line) {
+  header_bytes_ += line.size();
+  TRY(check_size(header_bytes_));
   const bool continued = std::exchange(line_begun_, line.back() != '\n');
   if (continued) {
     header_.more_of_line(line, scratch_.buffer());
@@ -119,8 +121,12 @@ Result<> Composer::end_header() {
 
 Result<> Composer::store(std::string_view text) {
   TRY(storage_->append(text));
+  return check_size(storage_->message_bytes());
+}
+
+Result<> Composer::check_size(std::uint64_t bytes) const {
   const auto limit = context_.site->size_limit;
-  if (limit != 0 && storage_->message_bytes() > limit)
+  if (limit != 0 && bytes > limit)
     return Error{Kind::data,
                  cat("message is larger than size_limit of [spool], ", limit, " bytes")};
   return {};

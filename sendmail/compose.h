@@ -60,6 +60,7 @@ class Composer {
   base::Result<> body_text(std::string_view text);
   base::Result<> body_piece(std::string_view piece);
   base::Result<> store(std::string_view text);
+  base::Result<> check_size(std::uint64_t bytes) const;
   Origin origin() const;
   std::string received() const;
   void check_utf8(std::string_view text);
@@ -72,6 +73,7 @@ class Composer {
   std::optional<Storage> storage_;  // engaged from the end of the header on
   std::string line_;                // the beginning of a header line whose end has not come yet
   bool line_begun_ = false;         // ... and was given to header_ because it is long
+  std::uint64_t header_bytes_ = 0;  // read; a header without end must not fill the disk
   // The last byte was a CR: it ended a header line, and an LF behind it belongs to it; or it is not
   // known yet whether it is content of the body or half of a line end.
   enum class CarriageReturn { none, ended_line, undecided };

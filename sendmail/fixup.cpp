@@ -10,6 +10,9 @@ using rfc::Field;
 
 namespace {
 
+// An address field longer than this goes out before its end is seen.
+constexpr std::size_t long_field = 16 * 1024;
+
 bool recipient_field(Field field) {
   return field == Field::to || field == Field::cc || field == Field::bcc;
 }
@@ -59,7 +62,38 @@ void HeaderFixup::begin_field(std::string_view text, std::size_t name_length, st
 
 void HeaderFixup::more_of_line(std::string_view text, std::string& out) {
   if (sink_ == Sink::copy) out.append(text);
-  if (sink_ == Sink::hold) held_.append(text);
+  if (sink_ == Sink::hold) hold(text, out);
+}
+
+// Address lists of any length go out piece by piece; only those that recipients are read from are
+// kept whole.
+void HeaderFixup::hold(std::string_view text, std::string& out) {
+  held_.append(text);
+  const bool collected =
+      collect_recipients_ && (recipient_field(field_) || resent_recipient_field(field_));
+  if (collected || held_.size() < long_field) return;
+  const auto body = std::string_view(held_).substr(body_offset_);
+  if (field_ == Field::from && !partly_out_ && base::trim(body).empty()) {
+    held_.resize(body_offset_);
+    return;
+  }
+  rfc::AddressList walk(body, in_group_);
+  std::size_t whole = 0;
+  bool group_open = in_group_;
+  while (walk.next() && walk.position() < body.size()) {
+    whole = walk.position();
+    group_open = walk.in_group();
+  }
+  out.append(held_, 0, body_offset_);
+  // What has no end within so much text is nobody's address.
+  if (whole == 0) sink_ = Sink::copy;
+  out.append(whole == 0 ? std::string(body)
+                        : rfc::qualified(body.substr(0, whole), domain_, in_group_));
+  held_.erase(0, whole == 0 ? held_.size() : body_offset_ + whole);
+  if (field_ == Field::from) seen_ |= bit(field_);
+  body_offset_ = 0;
+  partly_out_ = true;
+  in_group_ = group_open;
 }
 
 void HeaderFixup::collect(std::string_view body) {
@@ -74,15 +108,16 @@ void HeaderFixup::end_field(std::string& out) {
     const auto body = std::string_view(text).substr(body_offset_);
     if (collect_recipients_) collect(body);
     // A From with nothing in it counts as missing.
-    const bool empty_from = field_ == Field::from && base::trim(body).empty();
+    const bool empty_from = field_ == Field::from && !partly_out_ && base::trim(body).empty();
     if (field_ == Field::from && !empty_from) seen_ |= bit(field_);
     if (!secret_or_stale(field_) && !empty_from) {
       out.append(text, 0, body_offset_);
-      out.append(rfc::qualified(body, domain_));
+      out.append(rfc::qualified(body, domain_, in_group_));
       if (out.back() != '\n') out.push_back('\n');
     }
   }
   sink_ = Sink::none;
+  partly_out_ = in_group_ = false;
 }
 
 void HeaderFixup::finish(std::string& out) { end_field(out); }

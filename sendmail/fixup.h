@@ -49,6 +49,7 @@ class HeaderFixup {
   }
   void begin_field(std::string_view text, std::size_t name_length, std::string& out);
   void end_field(std::string& out);
+  void hold(std::string_view text, std::string& out);
   void collect(std::string_view body);
 
   enum class Sink { none, drop, copy, hold };
@@ -56,8 +57,10 @@ class HeaderFixup {
   bool collect_recipients_;
   Sink sink_ = Sink::none;  // where the current field's text goes
   rfc::Field field_ = rfc::Field::other;
-  std::string held_;             // the whole field while sink_ is hold
+  std::string held_;             // the field while sink_ is hold
   std::size_t body_offset_ = 0;  // of the body in held_, behind the colon
+  bool partly_out_ = false;      // the field is long, and its beginning went out already
+  bool in_group_ = false;        // ... inside an address group
   std::uint64_t seen_ = 0;
   bool first_line_ = true;
   std::vector<std::string> lists_, resent_lists_;

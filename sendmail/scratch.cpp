@@ -42,7 +42,7 @@ base::Result<> Scratch::move_to_memory() {
 }
 
 base::Result<> Scratch::settle() {
-  constexpr std::size_t large = 128 * 1024;
+  constexpr std::size_t large = 64 * 1024;
   if (buffer_.size() < large) return {};
   if (!file_ && folder_ >= 0)
     file_ = base::Fd(::openat(folder_, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));

@@ -347,11 +347,11 @@ std::optional<Mailbox> AddressList::next() {
   return std::nullopt;
 }
 
-std::string qualified(std::string_view list, std::string_view domain) {
+std::string qualified(std::string_view list, std::string_view domain, bool in_group) {
   if (domain.empty()) return std::string(list);
   std::string out;
   std::size_t copied = 0;
-  AddressList mailboxes(list);
+  AddressList mailboxes(list, in_group);
   while (const auto mailbox = mailboxes.next()) {
     const bool bare = mailbox->problem.empty() && !mailbox->address.empty();
     if (!bare || has_domain(mailbox->address)) continue;

@@ -28,19 +28,26 @@ struct Mailbox {
 /// atext (RFC 6532); NUL and other controls make a problem. A comment may nest to any depth.
 class AddressList {
  public:
-  explicit AddressList(std::string_view text) : text_(text) {}
+  /// in_group: whether the text goes on inside a group that a piece before it opened.
+  explicit AddressList(std::string_view text, bool in_group = false)
+      : text_(text), in_group_(in_group) {}
   /// The next mailbox, or nullopt at the end.
   std::optional<Mailbox> next();
+  /// Offset behind the element that next() yielded, its comma included.
+  std::size_t position() const { return at_; }
+  /// Whether a group is open there.
+  bool in_group() const { return in_group_; }
 
  private:
   std::string_view text_;
   std::size_t at_ = 0;
-  bool in_group_ = false;
+  bool in_group_;
 };
 
 /// The list with `@domain` put behind every unqualified addr-spec; all else (comments, folding,
-/// order) stays to the byte. Mailboxes with a problem, `<>` and group names stay as they are.
-std::string qualified(std::string_view list, std::string_view domain);
+/// order) stays to the byte. in_group: as AddressList's. Mailboxes with a problem, `<>` and group
+/// names stay as they are.
+std::string qualified(std::string_view list, std::string_view domain, bool in_group = false);
 
 /// A phrase for a header field: as it is if it is atoms, else a quoted-string, else (8-bit) encoded
 /// words (RFC 2047). Controls become spaces; invalid UTF-8 bytes become '?'.

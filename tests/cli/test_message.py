@@ -234,7 +234,7 @@ def test_character_across_a_read(account, character, where):
         entry.path.unlink()
 
 
-@pytest.mark.parametrize("size", [4095, 4096, 4097, 32767, 32768, 32769, 131071, 131072, 131073])
+@pytest.mark.parametrize("size", [4095, 4096, 4097, 32767, 32768, 32769, 65535, 65536, 65537, 131072])
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\r", b"\n\n", b"\r\n\r\n", b"\n\nbody"], ids=repr)
 def test_long_last_field(account, size, end):
     """A field that ends at the edge of every buffer, with its line end in the same read or the next, or without."""
