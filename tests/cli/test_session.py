@@ -111,7 +111,8 @@ def test_swaks_over_a_pipe(account, options):
     assert swaks, "swaks is not installed"
     command = f"env POSTBAG_CONFIG={account.config} {account.programs['sendmail']} -bs"
     done = subprocess.run([swaks, "--pipe", command, "--from", "a@x.test", "--to", "b@x.test,c@y.test", "--ehlo", "me",
-                           "--header", "Subject: s", "--body", ".dot\nend", *options], capture_output=True, cwd=account.work,
+                           "--header", "Subject: s", "--body", ".dot\nend", *options], capture_output=True,
+                           cwd=account.work,
                           stdin=subprocess.DEVNULL, env=account.env, timeout=20, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     account.wait_until(account.entries, what="the message")
@@ -206,7 +207,8 @@ def test_an_unqualified_recipient_stays_so(account):
 @pytest.mark.parametrize("length, expected", [(12288, "250 2.0.0"), (12289, "500 5.5.2"), (100000, "500 5.5.2")])
 def test_long_commands(account, length, expected, first):
     command = b"NOOP " + b"x" * (length - 7) + b"\r\n"
-    replies = talk(account, (b"" if first else b"HELO me\r\n") + command + ENVELOPE + b"DATA\r\nx\n.\ny\r\n.\r\nQUIT\r\n")
+    replies = talk(account,
+                   (b"" if first else b"HELO me\r\n") + command + ENVELOPE + b"DATA\r\nx\n.\ny\r\n.\r\nQUIT\r\n")
     assert codes(replies[0 if first else 1:]) == [expected, "250 2.1.0", "250 2.1.5", "354", "250 2.0.0", "221 2.0.0"]
     entry, = account.entries()
     assert entry.body == b"x\n.\ny\n"  # a long command does not make it a session of bare line feeds
@@ -288,7 +290,8 @@ def test_stuffed_dots_are_taken_off(account, line, expected):
 def test_long_lines_of_a_message(account, length):
     """Lines whose ends, CRs and dots fall on every side of a buffer's."""
     line = b"." + b"x" * (length - 1)
-    talk(account, ENVELOPE + b"DATA\r\n" + TEXT + b"x" * length + b"\r\n." + line + b"\r\n..\r\n" + line[:-1] + b"\r\n.\r\n")
+    talk(account,
+         ENVELOPE + b"DATA\r\n" + TEXT + b"x" * length + b"\r\n." + line + b"\r\n..\r\n" + line[:-1] + b"\r\n.\r\n")
     entry, = account.entries()
     assert entry.body == b"x" * length + b"\n" + line + b"\n.\n" + line[1:-1] + b"\n"
 
