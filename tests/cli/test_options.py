@@ -48,36 +48,47 @@ def refused(account, status, *arguments, **more):
 # What no letter may do: swallow a recipient, refuse, or say a word.
 
 
+def queued_each(account, lines, **more):
+    """The entries of several command lines, one after another."""
+    made = []
+    for line in lines:
+        done = account.sendmail("-odq", *line.split(" "), "b@x.test", **{"input": MESSAGE, **more})
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b""), line
+        fresh, = [entry for entry in account.entries() if entry.id not in {known.id for known in made}]
+        assert fresh.addresses == ["b@x.test"], line
+        made.append(fresh)
+    return made
+
+
 @pytest.mark.parametrize("letter", [letter for letter in FLAGS if letter != "I"])
-@pytest.mark.parametrize("form", ["-{}", "-i{}", "-{}i", "-m{}n"], ids=["bare", "behind-i", "before-i", "amid"])
-def test_letters_without_value(account, form, letter):
-    entry = queued(account, "-odq", form.format(letter), "b@x.test")
-    assert (entry.addresses, entry.sender, entry.body) == (["b@x.test"], LOGIN, b".\nbody\n")
+def test_letters_without_value(account, letter):
+    """Bare, behind another, before another, amid others."""
+    for entry in queued_each(account, [f"-{letter}", f"-i{letter}", f"-{letter}i", f"-m{letter}n"]):
+        assert (entry.sender, entry.body) == (LOGIN, b".\nbody\n")
 
 
 @pytest.mark.parametrize("letter", NEXT_WORD)
-@pytest.mark.parametrize("form", ["-{} {}", "-{}{}", "-i{} {}", "-im{}{}"], ids=["next", "attached", "cluster", "both"])
-def test_letters_with_a_value(account, form, letter):
-    words = form.format(letter, HARMLESS[letter]).split(" ")
-    entry = queued(account, "-odq", *words, "b@x.test")
-    assert entry.addresses == ["b@x.test"]
-    assert entry.sender == ("a@x.test" if letter in "fr" else LOGIN)
-    assert (b"From: Jane <" in entry.header) == (letter == "F")
-    assert entry.recipients[0].params == ({"notify": "never"} if letter == "N" else {})
-    assert entry.senders[0][1] == {"R": {"ret": "hdrs"}, "V": {"envid": "id"}}.get(letter, {})
+def test_letters_with_a_value(account, letter):
+    """In the next word, attached, both also in a cluster."""
+    value = HARMLESS[letter]
+    lines = [f"-{letter} {value}", f"-{letter}{value}", f"-i{letter} {value}", f"-im{letter}{value}"]
+    for entry in queued_each(account, lines):
+        assert entry.sender == ("a@x.test" if letter in "fr" else LOGIN)
+        assert (b"From: Jane <" in entry.header) == (letter == "F")
+        assert entry.recipients[0].params == ({"notify": "never"} if letter == "N" else {})
+        assert entry.senders[0][1] == {"R": {"ret": "hdrs"}, "V": {"envid": "id"}}.get(letter, {})
 
 
 @pytest.mark.parametrize("letter", "dDe")
-@pytest.mark.parametrize("form", ["-{}", "-{}{}", "-i{}{}"], ids=["bare", "attached", "cluster"])
-def test_letters_whose_value_is_only_attached(account, form, letter):
-    assert queued(account, "-odq", form.format(letter, HARMLESS[letter]), "b@x.test").addresses == ["b@x.test"]
+def test_letters_whose_value_is_only_attached(account, letter):
+    value = HARMLESS[letter]
+    queued_each(account, [f"-{letter}", f"-{letter}{value}", f"-i{letter}{value}"])
 
 
 @pytest.mark.parametrize("letter", UNKNOWN)
-@pytest.mark.parametrize("form", ["-{}", "-{}xyz", "-i{}", "-{}t"], ids=["bare", "attached", "cluster", "before-t"])
-def test_unknown_letters_are_ignored_with_the_rest_of_their_word(account, form, letter):
-    entry = queued(account, "-odq", form.format(letter), "b@x.test", input=b"To: c@x.test\n\nx\n")
-    assert entry.addresses == ["b@x.test"]
+def test_unknown_letters_are_ignored_with_the_rest_of_their_word(account, letter):
+    lines = [f"-{letter}", f"-{letter}xyz", f"-i{letter}", f"-{letter}t"]  # the last is no -t
+    queued_each(account, lines, input=b"To: c@x.test\n\nx\n")
 
 
 @pytest.mark.parametrize("word", ["--help", "--version", "--read-envelope-from", "--config=/x", "---"])
