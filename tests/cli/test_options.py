@@ -48,36 +48,47 @@ def refused(account, status, *arguments, **more):
 # What no letter may do: swallow a recipient, refuse, or say a word.
 
 
+def queued_each(account, lines, **more):
+    """The entries of several command lines, one after another."""
+    made = []
+    for line in lines:
+        done = account.sendmail("-odq", *line.split(" "), "b@x.test", **{"input": MESSAGE, **more})
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b""), line
+        fresh, = [entry for entry in account.entries() if entry.id not in {known.id for known in made}]
+        assert fresh.addresses == ["b@x.test"], line
+        made.append(fresh)
+    return made
+
+
 @pytest.mark.parametrize("letter", [letter for letter in FLAGS if letter != "I"])
-@pytest.mark.parametrize("form", ["-{}", "-i{}", "-{}i", "-m{}n"], ids=["bare", "behind-i", "before-i", "amid"])
-def test_letters_without_value(account, form, letter):
-    entry = queued(account, "-odq", form.format(letter), "b@x.test")
-    assert (entry.addresses, entry.sender, entry.body) == (["b@x.test"], LOGIN, b".\nbody\n")
+def test_letters_without_value(account, letter):
+    """Bare, behind another, before another, amid others."""
+    for entry in queued_each(account, [f"-{letter}", f"-i{letter}", f"-{letter}i", f"-m{letter}n"]):
+        assert (entry.sender, entry.body) == (LOGIN, b".\nbody\n")
 
 
 @pytest.mark.parametrize("letter", NEXT_WORD)
-@pytest.mark.parametrize("form", ["-{} {}", "-{}{}", "-i{} {}", "-im{}{}"], ids=["next", "attached", "cluster", "both"])
-def test_letters_with_a_value(account, form, letter):
-    words = form.format(letter, HARMLESS[letter]).split(" ")
-    entry = queued(account, "-odq", *words, "b@x.test")
-    assert entry.addresses == ["b@x.test"]
-    assert entry.sender == ("a@x.test" if letter in "fr" else LOGIN)
-    assert (b"From: Jane <" in entry.header) == (letter == "F")
-    assert entry.recipients[0].params == ({"notify": "never"} if letter == "N" else {})
-    assert entry.senders[0][1] == {"R": {"ret": "hdrs"}, "V": {"envid": "id"}}.get(letter, {})
+def test_letters_with_a_value(account, letter):
+    """In the next word, attached, both also in a cluster."""
+    value = HARMLESS[letter]
+    lines = [f"-{letter} {value}", f"-{letter}{value}", f"-i{letter} {value}", f"-im{letter}{value}"]
+    for entry in queued_each(account, lines):
+        assert entry.sender == ("a@x.test" if letter in "fr" else LOGIN)
+        assert (b"From: Jane <" in entry.header) == (letter == "F")
+        assert entry.recipients[0].params == ({"notify": "never"} if letter == "N" else {})
+        assert entry.senders[0][1] == {"R": {"ret": "hdrs"}, "V": {"envid": "id"}}.get(letter, {})
 
 
 @pytest.mark.parametrize("letter", "dDe")
-@pytest.mark.parametrize("form", ["-{}", "-{}{}", "-i{}{}"], ids=["bare", "attached", "cluster"])
-def test_letters_whose_value_is_only_attached(account, form, letter):
-    assert queued(account, "-odq", form.format(letter, HARMLESS[letter]), "b@x.test").addresses == ["b@x.test"]
+def test_letters_whose_value_is_only_attached(account, letter):
+    value = HARMLESS[letter]
+    queued_each(account, [f"-{letter}", f"-{letter}{value}", f"-i{letter}{value}"])
 
 
 @pytest.mark.parametrize("letter", UNKNOWN)
-@pytest.mark.parametrize("form", ["-{}", "-{}xyz", "-i{}", "-{}t"], ids=["bare", "attached", "cluster", "before-t"])
-def test_unknown_letters_are_ignored_with_the_rest_of_their_word(account, form, letter):
-    entry = queued(account, "-odq", form.format(letter), "b@x.test", input=b"To: c@x.test\n\nx\n")
-    assert entry.addresses == ["b@x.test"]
+def test_unknown_letters_are_ignored_with_the_rest_of_their_word(account, letter):
+    lines = [f"-{letter}", f"-{letter}xyz", f"-i{letter}", f"-{letter}t"]  # the last is no -t
+    queued_each(account, lines, input=b"To: c@x.test\n\nx\n")
 
 
 @pytest.mark.parametrize("word", ["--help", "--version", "--read-envelope-from", "--config=/x", "---"])
@@ -93,7 +104,8 @@ def test_a_missing_value_is_a_mistake_of_usage(account, letter):
 # What the letters mean.
 
 WHO = {"-f a@x.test": "a@x.test", "-fa@x.test": "a@x.test", "-r a@x.test": "a@x.test", "-ra@x.test": "a@x.test",
-       "-f <a@x.test>": "a@x.test", "-f <>": "", "-f ": "", "-f fail2ban": "fail2ban", "-f a@x.test -f b@x.test": "b@x.test",
+       "-f <a@x.test>": "a@x.test", "-f <>": "", "-f ": "", "-f fail2ban": "fail2ban",
+       "-f a@x.test -f b@x.test": "b@x.test",
        "-f a@x.test -r b@x.test": "b@x.test", "-r a@x.test -f b@x.test": "b@x.test", "-f a@x.test -f <>": "",
        "-if a@x.test": "a@x.test", "-ifa@x.test": "a@x.test", "-f a+b=c@x.test": "a+b=c@x.test",
        '-f "a.b"@x.test': '"a.b"@x.test', "-F Jane": LOGIN, "-f a@[192.0.2.1]": "a@[192.0.2.1]"}
@@ -104,7 +116,8 @@ def test_the_sender(account, words, sender):
     assert queued(account, "-odq", *words.split(" "), "b@x.test").sender == sender
 
 
-@pytest.mark.parametrize("sender", ["a b@x.test", "a@x.test\n", "a\x01", "a@b@x.test", "a@", "@x.test", "<a@x.test", "a>b@x.test",
+@pytest.mark.parametrize("sender", ["a b@x.test", "a@x.test\n", "a\x01", "a@b@x.test", "a@", "@x.test", "<a@x.test",
+                                    "a>b@x.test",
                                     "|touch x", "a\r\nRCPT TO:<c@x.test>", "a\x7f@x.test", "x" * 256 + "@x.test"],
                          ids=lambda text: repr(text[:24]))
 def test_a_sender_that_is_no_address_is_refused(account, sender):
@@ -126,7 +139,8 @@ def test_the_full_name_stands_in_a_missing_from_only(account, words, shown):
     assert b"\nFrom: c@x.test\n" in account.entries()[1].header
 
 
-DSN = {"-N never": "never", "-Nnever": "never", "-N success,delay,failure": "success,delay,failure", "-N SUCCESS": "success",
+DSN = {"-N never": "never", "-Nnever": "never", "-N success,delay,failure": "success,delay,failure",
+       "-N SUCCESS": "success",
        "-N failure -N never": "never"}
 
 
@@ -136,7 +150,8 @@ def test_notify(account, words, notify):
     assert [to.params for to in entry.recipients] == [{"notify": notify}] * 2
 
 
-@pytest.mark.parametrize("words, sender", [("-R hdrs", {"ret": "hdrs"}), ("-RFULL", {"ret": "full"}), ("-V abc", {"envid": "abc"}),
+@pytest.mark.parametrize("words, sender", [("-R hdrs", {"ret": "hdrs"}), ("-RFULL", {"ret": "full"}),
+                                           ("-V abc", {"envid": "abc"}),
                                            ("-V00000001", {"envid": "00000001"}), ("-V a=b", {"envid": "a+3Db"}),
                                            ("-V a+3Db", {"envid": "a+3Db"}), ("-Vxy", {"envid": "xy"}), ("-V ", {}),
                                            ("-R hdrs -V q", {"ret": "hdrs", "envid": "q"})],
@@ -145,7 +160,8 @@ def test_ret_and_envid(account, words, sender):
     assert queued(account, "-odq", *words.split(" "), "b@x.test").senders == {0: (LOGIN, sender)}
 
 
-@pytest.mark.parametrize("words", ["-N sometimes", "-N never,success", "-N success,", "-N ", "-R some", "-R ", "-R\x1b[2J"],
+@pytest.mark.parametrize("words", ["-N sometimes", "-N never,success", "-N success,", "-N ", "-R some", "-R ",
+                                   "-R\x1b[2J"],
                          ids=ascii)
 def test_bad_dsn_values_are_told_and_the_message_is_queued_without(account, words):
     done = account.sendmail("-odq", *words.split(" "), "b@x.test", input=MESSAGE)
@@ -158,8 +174,10 @@ def test_bad_dsn_values_are_told_and_the_message_is_queued_without(account, word
 
 # Recipients.
 
-LISTS = {"a@x.test b@x.test": ["a@x.test b@x.test"], "two words": ["a@x.test", "b@x.test"], "comma": ["a@x.test,b@x.test"],
-         "comma and blank": ["a@x.test, b@x.test"], "brackets": ["A <a@x.test>, <b@x.test>"], "group": ["g: a@x.test, b@x.test;"],
+LISTS = {"a@x.test b@x.test": ["a@x.test b@x.test"], "two words": ["a@x.test", "b@x.test"],
+         "comma": ["a@x.test,b@x.test"],
+         "comma and blank": ["a@x.test, b@x.test"], "brackets": ["A <a@x.test>, <b@x.test>"],
+         "group": ["g: a@x.test, b@x.test;"],
          "names": ['"x, y" <a@x.test>, b@x.test (c, d)'], "twice": ["a@x.test", "b@x.test", "a@X.TEST"],
          "route": ["<@r.test:a@x.test>", "b@x.test"]}
 
@@ -175,15 +193,18 @@ def test_kinds_of_recipients(account, words, kind, address):
     assert [(to.kind, to.address) for to in queued(account, "-odq", *words).recipients] == [(kind, address)]
 
 
-@pytest.mark.parametrize("words", [["b@x.test", "-t"], ["b@x.test", "-X/tmp/x"], ["--", "-b@x.test"], ["-"], ["-t", "-"],
-                                   ["b@x.test", "--"], ["--", "-t"], ["b@x.test,-X/x"], ["<-X/x@x.test>"], ["b@x.test", "-odb"]],
+@pytest.mark.parametrize("words", [["b@x.test", "-t"], ["b@x.test", "-X/tmp/x"], ["--", "-b@x.test"], ["-"],
+                                   ["-t", "-"],
+                                   ["b@x.test", "--"], ["--", "-t"], ["b@x.test,-X/x"], ["<-X/x@x.test>"],
+                                   ["b@x.test", "-odb"]],
                          ids=" ".join)
 def test_a_recipient_that_looks_like_an_option_is_refused(account, words):
     assert "cannot begin with '-'" in refused(account, 64, *words)
 
 
 @pytest.mark.parametrize("word", ["|touch canary", "/etc/passwd", ":include:/etc/passwd", "a@x.test, |touch canary",
-                                  '"|touch canary"', "a\nb", "a@x.test\r\nb@x.test", "a\x01@x.test", "a@", "a b <c@x.test",
+                                  '"|touch canary"', "a\nb", "a@x.test\r\nb@x.test", "a\x01@x.test", "a@",
+                                  "a b <c@x.test",
                                   "<a@x.test> junk", "a@x..test", '"a@x.test'], ids=ascii)
 def test_what_is_no_address_is_refused(account, word):
     assert refused(account, 65, word)
@@ -199,7 +220,8 @@ def test_t_without_recipients(account):
     assert refused(account, 64, "-t") == "no recipient addresses found in message header"
 
 
-@pytest.mark.parametrize("words", [["-t"], ["-ti"], ["-it"], ["-t", "-i"], ["-tf", "a@x.test"], ["-oi", "-t"], ["-bm", "-t"],
+@pytest.mark.parametrize("words", [["-t"], ["-ti"], ["-it"], ["-t", "-i"], ["-tf", "a@x.test"], ["-oi", "-t"],
+                                   ["-bm", "-t"],
                                    ["-t", "--"]], ids=" ".join)
 def test_recipients_of_the_header(account, words):
     entry = queued(account, "-odq", *words, input=b"To: b@x.test\nCc: root, b@x.test\nBcc: c@x.test\n\nx\n")
@@ -216,7 +238,8 @@ def test_t_and_arguments_are_the_union(account):
 
 QUEUE_ONLY = ["-odq", "-odd", "-o dq", "-O DeliveryMode=q", "-ODeliveryMode=queueonly", "-O DeliveryMode=d", "-iodq",
               "-ODELIVERYMODE=q", "-odb -odq"]
-AT_ONCE = ["", "-odb", "-odi", "-o db", "-O DeliveryMode=b", "-ODeliveryMode=i", "-odq -odb", "-v", "-odqueue -odi", "-ov"]
+AT_ONCE = ["", "-odb", "-odi", "-o db", "-O DeliveryMode=b", "-ODeliveryMode=i", "-odq -odb", "-v", "-odqueue -odi",
+           "-ov"]
 
 
 @pytest.mark.parametrize("words", QUEUE_ONLY)
@@ -232,8 +255,10 @@ def test_a_flush_is_started(account, words):
     assert lock.startswith("--lock=") and lock.endswith(f":{account.spool}") and config == f"--config={account.config}"
 
 
-O_OPTIONS = ["-oi", "-om", "-oo", "-oem", "-oeq", "-oep", "-oee", "-oew", "-or0s", "-oA/etc/aliases", "-oQ/tmp", "-o7", "-o8",
-             "-oMs x", "-os", "-oT3d", "-oX9", "-o i", "-oY", "-oD", "-O IgnoreDots=True", "-OErrorMode=m", "-O nonsense", "-O =",
+O_OPTIONS = ["-oi", "-om", "-oo", "-oem", "-oeq", "-oep", "-oee", "-oew", "-or0s", "-oA/etc/aliases", "-oQ/tmp", "-o7",
+             "-o8",
+             "-oMs x", "-os", "-oT3d", "-oX9", "-o i", "-oY", "-oD", "-O IgnoreDots=True", "-OErrorMode=m",
+             "-O nonsense", "-O =",
              "-OMaxRecipientsPerMessage=1"]
 
 

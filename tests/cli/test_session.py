@@ -111,7 +111,8 @@ def test_swaks_over_a_pipe(account, options):
     assert swaks, "swaks is not installed"
     command = f"env POSTBAG_CONFIG={account.config} {account.programs['sendmail']} -bs"
     done = subprocess.run([swaks, "--pipe", command, "--from", "a@x.test", "--to", "b@x.test,c@y.test", "--ehlo", "me",
-                           "--header", "Subject: s", "--body", ".dot\nend", *options], capture_output=True, cwd=account.work,
+                           "--header", "Subject: s", "--body", ".dot\nend", *options], capture_output=True,
+                           cwd=account.work,
                           stdin=subprocess.DEVNULL, env=account.env, timeout=20, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     account.wait_until(account.entries, what="the message")
@@ -206,7 +207,8 @@ def test_an_unqualified_recipient_stays_so(account):
 @pytest.mark.parametrize("length, expected", [(12288, "250 2.0.0"), (12289, "500 5.5.2"), (100000, "500 5.5.2")])
 def test_long_commands(account, length, expected, first):
     command = b"NOOP " + b"x" * (length - 7) + b"\r\n"
-    replies = talk(account, (b"" if first else b"HELO me\r\n") + command + ENVELOPE + b"DATA\r\nx\n.\ny\r\n.\r\nQUIT\r\n")
+    replies = talk(account,
+                   (b"" if first else b"HELO me\r\n") + command + ENVELOPE + b"DATA\r\nx\n.\ny\r\n.\r\nQUIT\r\n")
     assert codes(replies[0 if first else 1:]) == [expected, "250 2.1.0", "250 2.1.5", "354", "250 2.0.0", "221 2.0.0"]
     entry, = account.entries()
     assert entry.body == b"x\n.\ny\n"  # a long command does not make it a session of bare line feeds
@@ -260,18 +262,20 @@ def received(data, lone_lf):
 
 
 @pytest.mark.parametrize("lone_lf", [False, True], ids=["crlf-session", "lf-session"])
-@pytest.mark.parametrize("before, behind, last", itertools.product(ENDS, repeat=3))
-def test_only_crlf_dot_crlf_ends_a_message(account, before, behind, last, lone_lf):
-    text = b"one" + ENDS[before] + b"." + ENDS[behind] + ENDS[last] + b"NOOP two\r\n.\r\n"
-    body, rest = received(text, lone_lf)
-    replies = talk(account, (b"HELO me\n" if lone_lf else b"HELO me\r\n") + ENVELOPE + b"DATA\r\n" + TEXT + text)
-    entry, = account.entries()
-    assert entry.body == body + (b"" if body.endswith(b"\n") else b"\n")
-    assert codes(replies)[:5] == ["250", "250 2.1.0", "250 2.1.5", "354", "250 2.0.0"]
-    assert len(replies) == 5 + rest.count(b"\n")
-    if not lone_lf:
-        ended = b"\r\n.\r\n" in b"one" + ENDS[before] + b"." + ENDS[behind] + ENDS[last]
-        assert ended == (b"two" not in body)
+@pytest.mark.parametrize("before", ENDS)
+def test_only_crlf_dot_crlf_ends_a_message(account, before, lone_lf):
+    for behind, last in itertools.product(ENDS.values(), repeat=2):
+        around = ENDS[before] + b"." + behind + last
+        text = b"one" + around + b"NOOP two\r\n.\r\n"
+        body, rest = received(text, lone_lf)
+        replies = talk(account, (b"HELO me\n" if lone_lf else b"HELO me\r\n") + ENVELOPE + b"DATA\r\n" + TEXT + text)
+        entry = account.entries()[-1]
+        assert entry.body == body + (b"" if body.endswith(b"\n") else b"\n"), around
+        assert codes(replies)[:5] == ["250", "250 2.1.0", "250 2.1.5", "354", "250 2.0.0"], around
+        assert len(replies) == 5 + rest.count(b"\n"), around
+        if not lone_lf:
+            assert (b"\r\n.\r\n" in around) == (b"two" not in body), around
+    assert len(account.entries()) == len(ENDS) ** 2
 
 
 @pytest.mark.parametrize("line, expected", [(b".", b""), (b"..", b"."), (b"...", b".."), (b".x", b"x"), (b". ", b" "),
@@ -288,7 +292,8 @@ def test_stuffed_dots_are_taken_off(account, line, expected):
 def test_long_lines_of_a_message(account, length):
     """Lines whose ends, CRs and dots fall on every side of a buffer's."""
     line = b"." + b"x" * (length - 1)
-    talk(account, ENVELOPE + b"DATA\r\n" + TEXT + b"x" * length + b"\r\n." + line + b"\r\n..\r\n" + line[:-1] + b"\r\n.\r\n")
+    talk(account,
+         ENVELOPE + b"DATA\r\n" + TEXT + b"x" * length + b"\r\n." + line + b"\r\n..\r\n" + line[:-1] + b"\r\n.\r\n")
     entry, = account.entries()
     assert entry.body == b"x" * length + b"\n" + line + b"\n.\n" + line[1:-1] + b"\n"
 

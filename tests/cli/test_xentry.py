@@ -118,7 +118,8 @@ DAMAGES = {
 DAMAGES.update({
     f"kind-{name}": lambda data, kind=kind, target=target: sealed(re.sub(
         rb"to a 0 notify=never <b@x.test> <b@x.test>", b"to %s 0 <list> <%s>" % (kind, target), data))
-    for name, kind, target in [("command", b"|", b"|touch%20canary"), ("file", b"/", b"/etc/x"), ("user", b"h", b"jane"),
+    for name, kind, target in [("command", b"|", b"|touch%20canary"), ("file", b"/", b"/etc/x"),
+                               ("user", b"h", b"jane"),
                                ("local", b"l", b"jane"), ("remote", b"s", b"b@x.test"), ("mailbox", b"m", b"b@x.test"),
                                ("unqualified-command", b"u", b"|touch")]})
 
