@@ -105,7 +105,7 @@ struct Session::Attempt {
 };
 
 Session::Session(Stream& stream, std::string peer, Timeouts timeouts,
-                 std::function<void()> about_to_finish)
+                 std::function<base::Result<>()> about_to_finish)
     : stream_(stream),
       peer_(std::move(peer)),
       timeouts_(timeouts),
@@ -222,7 +222,7 @@ Result<> Session::body(const Job& job, const BodyPlan& plan, Attempt& attempt) {
     more = going_on;
     if (stop_requested()) return Error{Kind::retry, "stopped"};
     if (!more) {
-      about_to_finish_();
+      TRY(about_to_finish_());
       attempt.finished = true;
     }
     TRY(send(text, timeouts_.data));

@@ -53,9 +53,9 @@ struct Verdict {
 /// A session with a server that has greeted. Dead after a timeout, an end of input, garbage or 421.
 class Session {
  public:
-  /// about_to_finish is called directly before the final dot is sent.
+  /// about_to_finish is called directly before the final dot is sent; its error keeps it unsent.
   Session(Stream& stream, std::string peer, Timeouts timeouts,
-          std::function<void()> about_to_finish);
+          std::function<base::Result<>()> about_to_finish);
 
   /// EHLO. Errors: retry with the server's words.
   base::Result<> greet(const std::string& helo);
@@ -84,7 +84,7 @@ class Session {
   Stream& stream_;
   std::string peer_;
   Timeouts timeouts_;
-  std::function<void()> about_to_finish_;
+  std::function<base::Result<>()> about_to_finish_;
   Capabilities offered_;
   std::string received_;  // bytes behind the last reply
   bool alive_ = true;

@@ -127,13 +127,14 @@ class SessionProcess {
         uid_(uid) {}
 
   void run() {
-    while (!stop_requested()) {
+    while (!stop_requested() && reachable_) {
       auto frame = receive_frame(socket_, Clock::now() + std::chrono::hours(24));
       if (!frame || !frame.value()) break;
       const auto job = unpack_job(*frame.value());
       if (!job) break;
       const Answer answer = handle(*job);
-      if (!send_frame(socket_, pack_answer(answer))) break;
+      // Behind half a frame nothing would be understood; the end of the channel is.
+      if (!reachable_ || !send_frame(socket_, pack_answer(answer))) break;
     }
     drop();
   }
@@ -181,9 +182,8 @@ class SessionProcess {
       connection_ = std::move(connection).value();
       const Timeouts timeouts{smarthost_.reply_timeout, smarthost_.data_timeout,
                               smarthost_.dot_timeout};
-      session_ = std::make_unique<Session>(*connection_, connection_->peer(), timeouts, [this] {
-        (void)send_frame(socket_, Packer().number(dot_frame).bytes());
-      });
+      session_ = std::make_unique<Session>(*connection_, connection_->peer(), timeouts,
+                                           [this] { return announce_dot(); });
       messages_ = 0;
       auto ready = log_in();
       if (!ready) {
@@ -194,6 +194,14 @@ class SessionProcess {
       return {};
     }
     return trouble;
+  }
+
+  // A flush that was not told takes the message for unsent: then it must not be sent.
+  Result<> announce_dot() {
+    auto told = send_frame(socket_, Packer().number(dot_frame).bytes());
+    if (told) return told;
+    reachable_ = false;
+    return Error{Kind::retry, std::move(told).error().text};
   }
 
   Result<> log_in() {
@@ -216,6 +224,7 @@ class SessionProcess {
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<Session> session_;
   unsigned messages_ = 0;
+  bool reachable_ = true;  // the flush, over socket_
 };
 
 // Nothing of the flush but its end of the socket pair stays open here: locks and entries are the
@@ -306,7 +315,8 @@ Answer Worker::deliver(const Job& job) {
     auto frame = receive_frame(
         socket_.number(), deadline, [](void* self) { static_cast<Worker*>(self)->forward_stop(); },
         this);
-    if (!frame) return failed(job, frame.error(), finishing);
+    // Unless nothing came in time, what was lost may have announced the final dot.
+    if (!frame) return failed(job, frame.error(), finishing || frame.error().kind != Kind::retry);
     if (!frame.value()) return failed(job, {Kind::retry, "the session worker died"}, finishing);
     Unpacker unpacker(frame.value()->bytes);
     const auto kind = unpacker.number();
@@ -316,7 +326,7 @@ Answer Worker::deliver(const Job& job) {
     }
     auto answer = unpack_answer(unpacker, job.recipients.size());
     if (kind != verdict_frame || !answer)
-      return failed(job, {Kind::retry, "the session worker talks nonsense"}, finishing);
+      return failed(job, {Kind::retry, "the session worker talks nonsense"}, true);
     return std::move(*answer);
   }
 }

@@ -1,0 +1,199 @@
+"""postbag-flush with each of its system calls going wrong: nothing is lost, and twice goes only what must."""
+
+import collections
+import os
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import faults
+import pytest
+from spoolcheck import Tally, queue_of, quick_base, report
+from support.smtpd import Server
+
+CONFIGURATION = """[site]
+domain = lan.example
+
+[spool]
+directory = {folder}/spool
+
+[smarthost]
+host = localhost:{port}
+security = none
+connect_timeout = 2s
+reply_timeout = 2s
+data_timeout = 2s
+dot_timeout = 2s
+"""
+MESSAGES = [
+    (("bob@x.test",), b"Subject: one\n\n.dot\nhello\n"),
+    (("ok@x.test", "tmp@x.test", "perm@x.test"), b"Subject: three\n\n" + b"a line for three\n" * 20),
+    # More than one piece of what is read and sent at a time.
+    (("carol@x.test",), b"Subject: large\n\n" + b"".join(b".%06d and so on\n" % n for n in range(9000))),
+]
+REFUSALS = {("rcpt", "tmp@x.test"): "450 4.2.1 busy", ("rcpt", "perm@x.test"): "550 5.1.1 nobody"}
+REFUSED = {"tmp@x.test", "perm@x.test"}
+PROMISED = 5
+# A failure of these between the final dot and the status byte leaves a message that is at the server pending: on the
+# connection, on the way to the flush, or of the status byte itself.
+WINDOW = {"sendto", "sendmsg", "recvfrom", "recvmsg", "poll", "pwrite64", "fdatasync"}
+
+
+class Bench:
+    """Worlds that are copies of a template, each with a server of its own."""
+
+    def __init__(self, programs, folder):
+        self.flush = programs["postbag-flush"]
+        self.template = folder / "template"
+        self.template.mkdir()
+        self.configure(self.template, 1)
+        for addresses, text in MESSAGES:
+            subprocess.run([programs["sendmail"], "-odq", "-f", "jane@lan.example", *addresses], input=text,
+                           env=self.env(self.template), check=True)
+        self.entries, complaints = queue_of(self.template / "spool")
+        assert len(self.entries) == len(MESSAGES) and not complaints
+        self.wire = {entry.message.replace(b"\n", b"\r\n"): entry for entry in self.entries}
+        self.servers = {}
+
+    @staticmethod
+    def env(world):
+        return {"PATH": "/usr/bin:/bin", "POSTBAG_CONFIG": str(world / "postbag.ini")}
+
+    @staticmethod
+    def configure(world, port):
+        (world / "postbag.ini").write_text(CONFIGURATION.format(folder=world, port=port))
+        (world / "postbag.ini").chmod(0o600)
+
+    def setup(self, world):
+        shutil.copytree(self.template, world, dirs_exist_ok=True)
+        server = self.servers[world] = Server(REFUSALS).start()
+        self.configure(world, server.port)
+
+    def accepted(self, world):
+        """(how often the server took each (entry's name, address), complaints)"""
+        taken, complaints = collections.Counter(), []
+        server = self.servers[world]
+        # What a flush that is dead by now has sent may still be on its way.
+        server.wait_until(lambda: all(record.ended for record in server.connections), what="the end of each session")
+        for message in list(server.messages):
+            entry = self.wire.get(message.data)
+            if entry is None:
+                complaints.append(f"TRUNCATED at the server: {len(message.data)} bytes to {message.addresses}")
+                continue
+            taken.update((entry.name, address) for address in message.addresses)
+        complaints += [f"SMTP: {violation}" for violation in server.violations]
+        return taken, complaints
+
+    def pending(self, world):
+        """({(name, address): status byte} of what is in the queue, complaints)"""
+        whole, complaints = queue_of(world / "spool")
+        complaints += [f"in bad/: {path.name}" for path in (world / "spool/bad").glob("*")]
+        originals = {entry.name: entry for entry in self.entries}
+        for entry in whole:
+            if entry.name not in originals or originals[entry.name].message != entry.message:
+                complaints.append(f"damaged: {entry.name}")
+        return {(entry.name, each.address): each.status for entry in whole for each in entry.recipients}, complaints
+
+    def run_again(self, world):
+        return subprocess.run([self.flush, "--all"], env=self.env(world), cwd="/", capture_output=True,
+                              timeout=20, check=False)
+
+
+def status_complaints(result, fault, accepted):
+    if result.status == 124 or result.seconds > PROMISED:
+        yield f"took {result.seconds:.1f} s, status {result.status}"
+    elif result.status == 143 and fault.kind == "signal":
+        if accepted:
+            yield "died of SIGTERM after it had begun to send"
+    elif result.status not in (0, 69, 71, 74, 75) and not (result.status == 137 and fault.kind.startswith("kill")):
+        yield f"exit status {result.status}"
+    if re.search(rb"internal error|terminate|assert", result.stderr):
+        yield f"stderr {result.stderr!r}"
+
+
+def in_window(result, fault):
+    """Whether the fault may be one that design 4 names: killed, connection lost, or no status byte."""
+    return fault.kind.startswith("kill") or (result.hit is not None and result.hit.name in WINDOW)
+
+
+def check_world(bench, tally, world, result, fault):
+    accepted, complaints = bench.accepted(world)
+    yield from status_complaints(result, fault, accepted)
+    pending, more = bench.pending(world)
+    yield from complaints + more
+    doubled = set()
+    for entry in bench.entries:
+        for address in entry.addresses:
+            key = entry.name, address
+            status = pending.get(key, "gone")
+            if not accepted[key] and status != ".":
+                yield f"LOST: {key} is {status!r} and was not accepted"
+            if accepted[key] > 1:
+                yield f"sent {accepted[key]} times in one run: {key}"
+            if accepted[key] and status == ".":
+                doubled.add(key)
+    tally.add(fault, "runs")
+    tally.add(fault, "sent", sum(accepted.values()))
+    tally.add(fault, "to be doubled", len(doubled))
+    if len(doubled) > (1 if in_window(result, fault) else 0):
+        yield f"would be sent again: {doubled}"
+    if doubled and result.hit.name in WINDOW - {"pwrite64", "fdatasync"} and not fault.kind.startswith("kill"):
+        yield from too_soon(world, doubled)
+    yield from check_end(bench, tally, world, fault, doubled)
+
+
+def too_soon(world, doubled):
+    """What is in doubt is not tried again before 15 minutes have passed."""
+    for name, _ in doubled:
+        wait = os.stat(world / "spool/queue" / name).st_mtime - time.time()
+        if wait < 14 * 60:
+            yield f"in doubt, and tried again in {wait:.0f} s"
+
+
+def check_end(bench, tally, world, fault, doubled):
+    """A run without faults brings everything to its end."""
+    done = bench.run_again(world)
+    if done.returncode != 0:
+        yield f"the next run: exit {done.returncode}, {done.stderr!r}"
+    accepted, complaints = bench.accepted(world)
+    pending, more = bench.pending(world)
+    yield from (f"after the next run: {complaint}" for complaint in complaints + more)
+    for entry in bench.entries:
+        for address in entry.addresses:
+            key = entry.name, address
+            wanted = 0 if address in REFUSED else 2 if key in doubled else 1
+            if accepted[key] != wanted:
+                yield f"sent {accepted[key]} times in all, not {wanted}: {key}"
+    tally.add(fault, "doubled", sum(count - 1 for count in accepted.values() if count > 1))
+    left = {address: status for (_, address), status in pending.items()}
+    if left != {"ok@x.test": "D", "tmp@x.test": ".", "perm@x.test": "."}:
+        yield f"left in the queue: {left}"
+    if any((world / "spool/tmp").iterdir()):
+        yield "tmp/ is not empty"
+    bench.servers.pop(world).stop()
+
+
+def choose(fault):
+    """Not the configuration (its mistakes are another test's), and ELOOP of an entry is no fault: a link, for bad/."""
+    return not fault.call.path.endswith("/postbag.ini") and not (
+        fault.call.name == "newfstatat" and re.search(r"/world\.[^/]*$", fault.call.path)) and not (
+        fault.value == "ELOOP" and "/queue/" in fault.call.path)
+
+
+@pytest.mark.parametrize("kinds", [("kill", "kill-process"), ("error", "short"), ("error-after",), ("full",), ("signal",)],
+                         ids="+".join)
+def test_nothing_is_lost_and_little_sent_twice(kinds, programs, tmp_path):
+    bench = Bench(programs, tmp_path)
+    tally = Tally(f"postbag-flush, {' and '.join(kinds)}")
+    streams = {} if kinds == ("full",) else {"on": ("sockets", "all")}
+    outcome = faults.matrix(
+        [bench.flush], lambda *arguments: list(check_world(bench, tally, *arguments)), setup=bench.setup, kinds=kinds,
+        by="point", base=quick_base(), env=bench.env(Path("{folder}")), cwd="/", timeout=PROMISED,
+        fallible=kinds not in (("error-after",), ("full",)), keep=choose, **streams)
+    for server in bench.servers.values():  # of the run that lists the calls
+        server.stop()
+    report("flush-" + "-".join(kinds), tally.text(outcome))
+    assert outcome.complaints == [], outcome
+    assert outcome.hit >= outcome.points * 0.9, outcome
