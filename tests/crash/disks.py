@@ -1,0 +1,65 @@
+"""Small file systems of a test's own, as root: ext4 in a file, and tmpfs of any size."""
+
+import contextlib
+import os
+import subprocess
+from pathlib import Path
+
+
+def run(*words):
+    subprocess.run(list(map(str, words)), check=True, stdin=subprocess.DEVNULL, capture_output=True)
+
+
+@contextlib.contextmanager
+def mounted(where, *words):
+    """mount WORDS WHERE, until the end of the block."""
+    where = Path(where)
+    where.mkdir(mode=0o700, exist_ok=True)
+    run("mount", *words, where)
+    try:
+        where.chmod(0o700)
+        yield where
+    finally:
+        run("umount", "-l", where)
+
+
+@contextlib.contextmanager
+def tmpfs(where, options):
+    with mounted(where, "-t", "tmpfs", "-o", f"mode=0700,{options}", "none") as folder:
+        yield folder
+
+
+class Ext4:
+    """A file system in a file. cut() is what a loss of power leaves on the disk at this moment."""
+
+    def __init__(self, image, size="64M"):
+        self.image = Path(image)
+        with open(self.image, "wb") as file:
+            file.truncate(int(size.rstrip("M")) << 20)
+        run("mkfs.ext4", "-q", "-F", self.image)
+
+    def mounted(self, where):
+        # Nothing is written unless somebody asks: the journal commits after five minutes, not five seconds.
+        return mounted(where, "-o", "loop,commit=300", self.image)
+
+    def cut(self, image):
+        run("cp", "--sparse=always", self.image, image)
+        copy = Ext4.__new__(Ext4)
+        copy.image = Path(image)
+        return copy
+
+
+def sync(folder):
+    """All that this file system holds is on its disk then."""
+    run("sync", "-f", folder)
+
+
+def fill(folder):
+    """Leaves no room, not to root either; the name of what fills it."""
+    path = Path(folder, "filler")
+    with open(path, "wb", buffering=0) as file:
+        for size in (1 << 20, 1 << 12, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    os.write(file.fileno(), b"\xff" * size)
+    return path
