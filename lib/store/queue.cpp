@@ -115,11 +115,20 @@ Error entry_error(const Spool& spool, const std::string& name, std::string_view 
   return {Kind::data, cat(spool.named("queue", name), ": ", problem)};
 }
 
+// An entry's mtime lies ahead, so that relatime would have every look at it write its inode anew.
+// Only its owner may ask that this is left out: in some user namespaces not even root.
+Fd open_quietly(int folder, const char* name, int flags) {
+  for (int quiet = O_NOATIME;;) {
+    Fd fd(::openat(folder, name, flags | quiet));
+    if (fd || (errno != EINTR && (errno != EPERM || quiet == 0))) return fd;
+    if (errno == EPERM) quiet = 0;
+  }
+}
+
 Result<Fd> open_entry(const Spool& spool, const std::string& text, const EntryName& name,
                       int access, struct stat& status) {
   const int flags = access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-  Fd fd(::openat(spool.queue(), text.c_str(), flags));
-  while (!fd && errno == EINTR) fd = Fd(::openat(spool.queue(), text.c_str(), flags));
+  Fd fd = open_quietly(spool.queue(), text.c_str(), flags);
   if (!fd && errno == ENOENT)
     return Error{Kind::unavailable, cat(spool.named("queue", text), ": not in the queue"), ENOENT};
   if (!fd && errno == ELOOP) return entry_error(spool, text, "a symbolic link");

@@ -2,8 +2,8 @@
 
     bench.py BUILD [--pairs N] [--entries N]
 
-Each comparison is one run, A B A B …, and its ratio is the median of the ratios of the pairs: what disturbs the machine
-disturbs both halves of a pair. Ends with 1 when an aim is missed. Uses nothing but BUILD and temporary folders.
+Each comparison is one run, A B A B …, and its ratio is the median of the ratios of the pairs: what disturbs the
+machine disturbs both halves of a pair. Ends with 1 when an aim is missed. Uses nothing but BUILD and temporary folders.
 """
 
 import argparse
@@ -123,7 +123,8 @@ class Bench:
                 taken.append(moments[-1] - start)
                 account.wait_until_idle()
         print(f"from the start of sendmail to the smarthost's 250 (plain, loopback): "
-              f"{statistics.median(taken) * 1000:.1f} ms; it returned after {statistics.median(returned) * 1000:.1f} ms\n")
+              f"{statistics.median(taken) * 1000:.1f} ms; sendmail ended after "
+              f"{statistics.median(returned) * 1000:.1f} ms\n")
 
     def linkage(self):
         for name in ("sendmail", "mailq"):
