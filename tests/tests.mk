@@ -78,21 +78,3 @@ bench: $(programs) $(bench_programs)
 .PHONY: clean
 clean:
 	rm -rf build/release build/asan build/fuzz
-
-bench_programs := $(addprefix $(B)/bench/,pairs floor_submit floor_list make_spool)
-
-$(B)/bench/%: tests/bench/%.c
-	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -O2 -Wall -Wextra -static $< -o $@
-
-$(B)/bench/floor_list: tests/bench/floor_list.cpp
-	@mkdir -p $(@D)
-	$(CXX) -std=c++20 -O2 -Wall -Wextra $< -o $@
-
-$(B)/bench/make_spool: $(B)/obj/tests/bench/make_spool.o $(B)/lib.a
-	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS_ALL) $^ -o $@
-
-.PHONY: bench
-bench: $(programs) $(bench_programs)
-	/usr/bin/python3 -B tests/bench/bench.py $(B)
