@@ -24,6 +24,10 @@ LDFLAGS_release := -pie -Wl,-z,relro,-z,now -static-libstdc++ -static-libgcc
 LDFLAGS_asan := -pie -fsanitize=address,undefined
 LDFLAGS_ALL = $(LDFLAGS_$(VARIANT)) $(LDFLAGS)
 
+# `make V=1` shows whole commands.
+Q := $(if $(V),,@)
+say = @printf '  %-5s %s\n' $(1) $@
+
 sources = $(sort $(wildcard $(1)/*.cpp))
 objects = $(patsubst %.cpp,$(B)/obj/%.o,$(1))
 
@@ -53,17 +57,20 @@ help:
 
 $(B)/obj/%.o: %.cpp Makefile
 	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS_ALL) -c $< -o $@
+	$(call say,CXX)
+	$(Q)$(CXX) $(CXXFLAGS_ALL) -c $< -o $@
 
 $(B)/lib.a: $(lib_objects)
+	$(call say,AR)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 # One rule shape for every program: its own objects, the library, and what it needs besides.
 define program
 $(B)/bin/$(1): $(2) $(B)/lib.a
 	@mkdir -p $$(@D)
-	$(CXX) $(LDFLAGS_ALL) $(2) $(B)/lib.a $(3) -o $$@
+	$$(call say,LINK)
+	$(Q)$(CXX) $(LDFLAGS_ALL) $(2) $(B)/lib.a $(3) -o $$@
 endef
 $(eval $(call program,sendmail,$(sendmail_objects),$(INIH)))
 $(eval $(call program,mailq,$(mailq_objects),$(INIH)))

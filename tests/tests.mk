@@ -9,15 +9,18 @@ program_objects := $(call without_main,$(sendmail_objects) $(mailq_objects) $(sp
 
 $(B)/tests/unit: $(unit_objects) $(program_objects) $(B)/lib.a
 	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS_ALL) $^ $(INIH) -lcurl -lcrypto -o $@
+	$(call say,LINK)
+	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(INIH) -lcurl -lcrypto -o $@
 
 $(B)/tests/replay-%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay_main.o $(program_objects) $(B)/lib.a
 	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS_ALL) $^ $(INIH) -lcurl -lcrypto -o $@
+	$(call say,LINK)
+	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(INIH) -lcurl -lcrypto -o $@
 
 $(B)/tests/faultrun: $(wildcard tests/crash/faultrun*)
 	@mkdir -p $(@D)
-	$(CXX) -std=c++20 -O2 -Wall -Wextra tests/crash/faultrun.cpp -o $@
+	$(call say,LINK)
+	$(Q)$(CXX) -std=c++20 -O2 -Wall -Wextra tests/crash/faultrun.cpp -o $@
 
 .SECONDARY:
 .PHONY: tests
@@ -50,7 +53,8 @@ fuzz:
 fuzzers: $(fuzz_names:%=$(B)/tests/fuzz-%)
 $(B)/tests/fuzz-%: $(B)/obj/tests/fuzz/%.o $(program_objects) $(B)/lib.a
 	@mkdir -p $(@D)
-	$(CXX) -fsanitize=fuzzer,address,undefined $(LDFLAGS) $^ $(INIH) -lcurl -lcrypto -o $@
+	$(call say,LINK)
+	$(Q)$(CXX) -fsanitize=fuzzer,address,undefined $(LDFLAGS) $^ $(INIH) -lcurl -lcrypto -o $@
 
 .PHONY: lint
 lint:
@@ -61,15 +65,18 @@ bench_programs := $(addprefix $(B)/bench/,pairs floor_submit floor_list make_spo
 
 $(B)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -O2 -Wall -Wextra -static $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -static $< -o $@
 
 $(B)/bench/floor_list: tests/bench/floor_list.cpp
 	@mkdir -p $(@D)
-	$(CXX) -std=c++20 -O2 -Wall -Wextra $< -o $@
+	$(call say,LINK)
+	$(Q)$(CXX) -std=c++20 -O2 -Wall -Wextra $< -o $@
 
 $(B)/bench/make_spool: $(B)/obj/tests/bench/make_spool.o $(B)/lib.a
 	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS_ALL) $^ -o $@
+	$(call say,LINK)
+	$(Q)$(CXX) $(LDFLAGS_ALL) $^ -o $@
 
 .PHONY: bench
 bench: $(programs) $(bench_programs)
