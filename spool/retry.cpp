@@ -19,7 +19,8 @@ bool due(base::Time next, base::Time now, const RetryPolicy& policy) {
 void count_attempt(store::Why& why, base::Time now) {
   const auto moment = base::seconds(now);
   const bool clock_set_back = moment < why.last_attempt;
-  if (why.attempts > 0 && !clock_set_back && moment - why.last_attempt < counted_apart.count()) return;
+  if (why.attempts > 0 && !clock_set_back && moment - why.last_attempt < counted_apart.count())
+    return;
   ++why.attempts;
   why.last_attempt = moment;
 }

@@ -58,7 +58,9 @@ constexpr std::string_view mechanisms =
 constexpr std::string_view waiting_keys[] = {"from", "rewrite_from", "connections", "rate"};
 
 bool loopback(const std::string& host) {
-  return host == "localhost" || host.starts_with("127.") || host == "::1";
+  const bool v4 =
+      host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos;
+  return host == "localhost" || v4 || host == "::1";
 }
 
 bool is_word_in(std::string_view word, std::string_view list) {
@@ -76,7 +78,8 @@ std::optional<std::pair<std::string_view, std::optional<std::string_view>>> spli
     const auto bracket = text.find(']');
     if (bracket == std::string_view::npos) return std::nullopt;
     name = text.substr(1, bracket - 1);
-    if (name.empty() || name.find_first_not_of("0123456789abcdefABCDEF:.") != std::string::npos)
+    if (name.find_first_not_of("0123456789abcdefABCDEF:.") != std::string_view::npos ||
+        name.find(':') == std::string_view::npos)
       return std::nullopt;
     end = bracket + 1;
   } else if (!store::is_domain(name)) {
@@ -145,7 +148,9 @@ class SmarthostReader {
     const auto* security = section_.find("security");
     if (host == nullptr) return mistake(section_.line, "this smarthost has no host");
     const std::uint16_t port = security != nullptr && security->value == "tls" ? 465 : 587;
-    for (const auto& word : store::words(host->value)) {
+    const auto list = store::words(host->value);
+    if (list.empty()) mistake(host->line, cat("host = ", host->value, ": not a host or host:port"));
+    for (const auto& word : list) {
       if (word.starts_with("srv:"))
         mistake(host->line, cat(word, ": SRV look-ups are not part of this version"));
       else if (const auto parsed = parse_host(word, port)) smarthost_.hosts.push_back(*parsed);
@@ -208,6 +213,15 @@ class SmarthostReader {
     if (form->source == Source::keyring)
       mistake(setting->line, "password: keyring is not part of this version");
     if (form->source == Source::text) private_file(setting->line);
+    if (form->source == Source::file) kept_secret(smarthost_.password.argument, setting->line);
+    if (form->source == Source::netrc) kept_secret(place_.home + "/.netrc", setting->line);
+  }
+
+  // One that is not there yet may come; one that others can read is known to them already.
+  void kept_secret(const std::string& path, int line) {
+    struct stat status;
+    if (::stat(path.c_str(), &status) == 0 && (status.st_mode & 077) != 0)
+      mistake(line, cat("password: ", path, " can be read by others; chmod 600 it"));
   }
 
   void private_file(int line) {
@@ -293,6 +307,12 @@ Result<Settings> load_settings(const store::Place& place) {
     if (section.kind == "smarthost")
       settings.smarthosts.push_back(SmarthostReader(config, section, place, mistakes).read());
   note_waiting(config, settings.remarks);
+  const auto line_of = [&](std::string_view mistake) {
+    mistake.remove_prefix(config.path().size() + 1);
+    return base::to_number<int>(base::take(mistake, ':')).value_or(0);
+  };
+  std::stable_sort(mistakes.begin(), mistakes.end(),
+                   [&](const auto& a, const auto& b) { return line_of(a) < line_of(b); });
   if (mistakes.empty()) return settings;
   std::string text;
   for (const auto& mistake : mistakes) text += (text.empty() ? "" : "\n") + mistake;

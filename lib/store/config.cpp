@@ -58,6 +58,7 @@ class ConfigReader {
     if (line[0] == '[') {
       if (line.find(']') != line.size() - 1) return "']' must end the line";
       if (line.find(';') != std::string_view::npos) return "';' in a section's name";
+      if (base::trim(line.substr(1, line.size() - 2)).empty()) return "a section without a name";
       return line.size() - 2 > longest_name
                  ? std::optional(cat("a section name longer than ", longest_name, " bytes"))
                  : std::nullopt;
@@ -78,15 +79,11 @@ class ConfigReader {
     ++line_;
     std::string_view given = raw_;
     const bool comment = !raw_.empty() && (raw_[0] == '#' || raw_[0] == ';');
-    if (raw_.starts_with('[')) {
-      std::string_view inside = raw_.substr(1, raw_.find(']') - 1);
-      kind_ = base::trim(base::take(inside, ' '));
-      nobodys_ = false;
-    }
-    if (const auto what = problem(raw_)) {
+    const auto what = problem(raw_);
+    if (raw_.starts_with('[')) begin_section(!what);
+    if (what) {
       mistake(line_, *what);
       given = {};
-      nobodys_ = nobodys_ || raw_.starts_with('[');
     }
     // Without a line end: one that is as long as may be fills the buffer.
     if (comment || given.size() >= static_cast<std::size_t>(size)) given = {};
@@ -95,30 +92,42 @@ class ConfigReader {
     return buffer;
   }
 
-  void setting(std::string_view section, std::string_view name) {
-    if (nobodys_) return;
-    std::string_view rest = base::trim(section);
-    const std::string kind(base::take(rest, ' '));
+  // A section line; also one without settings, which inih would not tell of, is judged.
+  void begin_section(bool good) {
+    std::string_view inside = base::trim(raw_.substr(1, raw_.find(']') - 1));
+    kind_ = base::trim(base::take(inside, ' '));
+    nobodys_ = !good;
+    if (good) (void)section(kind_, base::trim(inside));
+  }
+
+  Section& section(std::string_view kind, std::string_view name) {
     auto& sections = config_.sections_;
-    const std::string_view subject = base::trim(rest);
-    auto at = std::find_if(sections.begin(), sections.end(), [&](const Section& known) {
-      return known.kind == kind && known.name == subject;
+    const auto at = std::find_if(sections.begin(), sections.end(), [&](const Section& known) {
+      return known.kind == kind && known.name == name;
     });
-    if (at == sections.end())
-      at = sections.insert(at, Section{kind, std::string(subject), line_, {}});
+    if (at != sections.end()) return *at;
+    return sections.emplace_back(Section{std::string(kind), std::string(name), line_, {}});
+  }
+
+  void setting(std::string_view title, std::string_view name) {
+    if (nobodys_) return;
+    std::string_view rest = base::trim(title);
+    const auto kind = base::take(rest, ' ');
+    Section& at = section(kind, base::trim(rest));
     const auto value = base::trim(raw_.substr(raw_.find('=') + 1));
     if (kind.empty()) mistake(line_, cat("'", name, "' stands before any section"));
-    else if (at->find(name) != nullptr)
-      mistake(line_, cat("'", name, "' is given twice, first in line ", at->find(name)->line));
+    else if (at.find(name) != nullptr)
+      mistake(line_, cat("'", name, "' is given twice, first in line ", at.find(name)->line));
     else if (value.empty()) mistake(line_, cat("'", name, "' has no value"));
-    else at->settings.push_back({std::string(name), std::string(value), line_});
+    else at.settings.push_back({std::string(name), std::string(value), line_});
   }
 
   Config& config_;
   std::string_view rest_, raw_;
   std::string kind_;
   int line_ = 0;
-  bool nobodys_ = false;  // below a section line that was none: inih would give it to the one before
+  bool nobodys_ =
+      false;  // below a section line that was none: inih would give it to the one before
 };
 
 const Setting* Section::find(std::string_view key) const {

@@ -215,8 +215,8 @@ class HeadParser {
   }
 
   Result<> fixed_lines() {
-    TRY(next("postbag 1", true));
-    if (!rest_.empty()) return wrong("an unknown version of the format");
+    TRY(next("postbag ", true));
+    if (rest_ != "1") return wrong("an unknown version of the format");
     TRY(next("state "));
     if (rest_.size() != 2 || (rest_[0] != 'h' && rest_[0] != '-') ||
         (rest_[1] != 'w' && rest_[1] != '-'))

@@ -41,7 +41,8 @@ store::Entry entry(const std::vector<std::pair<Kind, std::string>>& recipients,
 }  // namespace
 
 TEST_CASE("plan: pending recipients only, all in one batch, qualified") {
-  auto mail = entry({{Kind::address, "a@x.test"}, {Kind::remote, "b"}, {Kind::address, "c@x.test"}});
+  auto mail =
+      entry({{Kind::address, "a@x.test"}, {Kind::remote, "b"}, {Kind::address, "c@x.test"}});
   mail.done = ".D.";
   auto plan = spool::plan(mail, settings({smarthost()}));
   REQUIRE(plan.batches.size() == 1);
@@ -84,7 +85,8 @@ TEST_CASE("plan: without a smarthost mail waits and says why") {
 }
 
 TEST_CASE("plan: the null sender stays null") {
-  const auto plan = spool::plan(entry({{Kind::address, "a@x.test"}}, {""}), settings({smarthost()}));
+  const auto plan =
+      spool::plan(entry({{Kind::address, "a@x.test"}}, {""}), settings({smarthost()}));
   CHECK(plan.batches[0].sender.null());
 }
 

@@ -9,10 +9,22 @@ TEST_CASE("delay: as Postfix writes it") {
   const struct {
     double seconds;
     std::string_view expected;
-  } table[] = {{0, "0"},         {0.004, "0"},       {0.005, "0.01"},   {0.05, "0.05"},
-               {0.1, "0.1"},     {0.12, "0.12"},     {0.994, "0.99"},   {0.996, "1"},
-               {1.04, "1"},      {1.06, "1.1"},      {9.9, "9.9"},      {9.96, "10"},
-               {12.3, "12"},     {99.6, "100"},      {12345.6, "12346"}, {-1, "0"},
+  } table[] = {{0, "0"},
+               {0.004, "0"},
+               {0.005, "0.01"},
+               {0.05, "0.05"},
+               {0.1, "0.1"},
+               {0.12, "0.12"},
+               {0.994, "0.99"},
+               {0.996, "1"},
+               {1.04, "1"},
+               {1.06, "1.1"},
+               {9.9, "9.9"},
+               {9.96, "10"},
+               {12.3, "12"},
+               {99.6, "100"},
+               {12345.6, "12346"},
+               {-1, "0"},
                {std::numeric_limits<double>::infinity(), "0"},
                {std::numeric_limits<double>::quiet_NaN(), "0"}};
   for (const auto& row : table) {
@@ -23,7 +35,8 @@ TEST_CASE("delay: as Postfix writes it") {
 
 TEST_CASE("log line: Postfix's shape") {
   const rfc::Outcome sent{rfc::Outcome::Kind::delivered, {2, 0, 0}, "250 2.0.0 Ok: queued as X"};
-  CHECK(spool::delivery_line("ID", "a@x.test", "a@x.test", "h[1.2.3.4]:25", {1, 0.01, 0.2, 0.3}, sent) ==
+  CHECK(spool::delivery_line("ID", "a@x.test", "a@x.test", "h[1.2.3.4]:25", {1, 0.01, 0.2, 0.3},
+                             sent) ==
         "ID: to=<a@x.test>, relay=h[1.2.3.4]:25, delay=1.5, delays=1/0.01/0.2/0.3, dsn=2.0.0, "
         "status=sent (250 2.0.0 Ok: queued as X)");
   const rfc::Outcome delayed{rfc::Outcome::Kind::delayed, {4, 4, 1}, "connection refused"};

@@ -121,6 +121,5 @@ TEST_CASE("retry: a week asleep is one attempt, and soon tried again") {
 TEST_CASE("retry: no count is too large") {
   const Why why{4'000'000'000u, base::seconds(noon), {}};
   CHECK(wait(why, noon, standard, false, middle) == 4h);
-  CHECK(wait(why, noon, RetryPolicy{1s, std::chrono::days(36525)}, false, middle) >
-        0s);
+  CHECK(wait(why, noon, RetryPolicy{1s, std::chrono::days(36525)}, false, middle) > 0s);
 }

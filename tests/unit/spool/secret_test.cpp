@@ -46,7 +46,9 @@ TEST_CASE("netrc: the entry for the host and the user") {
   CHECK(found("elsewhere.test", "me") == "default");
   CHECK(found("elsewhere.test", "you") == "(none)");
   CHECK(!spool::netrc_password("", "mail.test", "me"));
-  CHECK(!spool::netrc_password("machine mail.test login me password", "mail.test", "me").value_or("").size());
+  CHECK(!spool::netrc_password("machine mail.test login me password", "mail.test", "me")
+             .value_or("")
+             .size());
   CHECK(!spool::netrc_password("machine", "mail.test", "me"));
 }
 
@@ -69,7 +71,8 @@ TEST_CASE("secret: a file's first line, kept from others") {
   }
   CHECK(fetched(Source::file, folder.path()) == cat("78: ", folder.path(), ": not a regular file"));
   CHECK(::mkfifo((folder / "fifo").c_str(), 0600) == 0);
-  CHECK(fetched(Source::file, folder / "fifo") == cat("78: ", folder / "fifo", ": not a regular file"));
+  CHECK(fetched(Source::file, folder / "fifo") ==
+        cat("78: ", folder / "fifo", ": not a regular file"));
   CHECK(fetched(Source::file, folder / "none") ==
         cat("75: ", folder / "none", ": open: No such file or directory"));
   if (::geteuid() != 0) return;
@@ -81,7 +84,8 @@ TEST_CASE("secret: a file's first line, kept from others") {
 TEST_CASE("secret: what a command says, and no more than its first line") {
   CHECK(fetched(Source::command, "echo first; echo second") == "first");
   CHECK(fetched(Source::command, "printf '%s' \"$HOME\"", "/home/jane") == "/home/jane");
-  CHECK(fetched(Source::command, "printf hunter2; exit 3") == "75: password command: failed with status 3");
+  CHECK(fetched(Source::command, "printf hunter2; exit 3") ==
+        "75: password command: failed with status 3");
   CHECK(fetched(Source::command, "kill -9 $$") == "75: password command: failed with status 137");
   CHECK(fetched(Source::command, "true") == "78: the password is empty");
   CHECK(fetched(Source::command, "/none/such 2>&-") ==

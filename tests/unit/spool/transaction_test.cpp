@@ -306,10 +306,10 @@ TEST_CASE("transaction: an entry that is shorter than it was never gets its fina
 }
 
 TEST_CASE("transaction: what is about our own set-up never fails a recipient") {
-  const std::string_view replies[] = {
-      "500 x",       "501 x",       "502 x",       "503 x",       "504 x",
-      "530 5.7.0 x", "534 5.7.9 x", "535 5.7.8 x", "538 5.7.1 x", "555 5.5.4 x",
-      "550 5.7.8 x", "550 5.7.9 x", "554 5.7.11 x"};
+  const std::string_view replies[] = {"500 x",       "501 x",       "502 x",       "503 x",
+                                      "504 x",       "530 5.7.0 x", "534 5.7.9 x", "535 5.7.8 x",
+                                      "538 5.7.1 x", "555 5.5.4 x", "550 5.7.8 x", "550 5.7.9 x",
+                                      "554 5.7.11 x"};
   for (const auto reply : replies)
     for (const std::string step : {"MAIL", "RCPT", "DATA", "."}) {
       Bed bed;
@@ -330,7 +330,10 @@ TEST_CASE("transaction: a message over the offered size fails without a word to 
   const struct {
     std::string_view offer;
     bool fails;
-  } table[] = {{"SIZE 26", false}, {"SIZE 25", true}, {"SIZE 0", false}, {"SIZE", false},
+  } table[] = {{"SIZE 26", false},
+               {"SIZE 25", true},
+               {"SIZE 0", false},
+               {"SIZE", false},
                {"SIZE many", false}};
   for (const auto& row : table) {
     Bed bed(cat("250-x\r\n250 ", row.offer));

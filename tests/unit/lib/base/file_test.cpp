@@ -27,7 +27,8 @@ TEST_CASE("read_file: the whole file, up to the limit, and regular files only") 
   const auto over = base::read_file(path, 99'999);
   CHECK(over.error().kind == Kind::data);
   CHECK(over.error().text == cat(path, ": larger than 99999 bytes"));
-  CHECK(base::read_file(folder.path(), 10).error().text == cat(folder.path(), ": not a regular file"));
+  CHECK(base::read_file(folder.path(), 10).error().text ==
+        cat(folder.path(), ": not a regular file"));
   const auto fifo = folder / "fifo";
   CHECK(::mkfifo(fifo.c_str(), 0600) == 0);
   CHECK(base::read_file(fifo, 10).error().kind == Kind::data);  // and it does not hang
@@ -43,7 +44,8 @@ TEST_CASE("read_file_at: follows no link") {
   const auto directory = base::open_directory(folder.path());
   REQUIRE(directory);
   CHECK(base::read_file_at(directory.value().number(), "file", 10, "x").value() == "text");
-  CHECK(base::read_file_at(directory.value().number(), "link", 10, "x").error().system_error == ELOOP);
+  CHECK(base::read_file_at(directory.value().number(), "link", 10, "x").error().system_error ==
+        ELOOP);
 }
 
 TEST_CASE("replace_file: another file of mode 0600, also over what a crash left") {
@@ -85,7 +87,8 @@ TEST_CASE("make_directories: all that are missing, closed to others whatever the
 TEST_CASE("lock: one holder") {
   Folder folder;
   const auto path = folder.write("lock", "");
-  base::Fd first(::open(path.c_str(), O_RDWR | O_CLOEXEC)), second(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  base::Fd first(::open(path.c_str(), O_RDWR | O_CLOEXEC)),
+      second(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   CHECK(base::lock(first.number(), false, "lock").value());
   CHECK(!base::lock(second.number(), false, "lock").value());
   first.reset();

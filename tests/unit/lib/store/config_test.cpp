@@ -83,7 +83,7 @@ TEST_CASE("config: indented lines are settings, not continuations; comments are 
   CHECK(value(config, "named", "text", "x") == "c");
   CHECK(value(config, "named", "text") == "d");
   CHECK(value(config, "free", "any@thing.test") == "e");
-  CHECK(config.find("all")->line == 5);
+  CHECK(config.find("all")->line == 3);
   CHECK(config.find("all")->find("path")->line == 6);
 }
 
@@ -94,8 +94,12 @@ TEST_CASE("config: every mistake is told with its line, and once") {
     Lines expected;
   } table[] = {
       {"[all]\ntxt = 1\n", {"F:2: unknown key 'txt' in [all]"}},
-      {"[other]\nx = 1\ny = 2\n", {"F:2: unknown section [other]"}},
-      {"[all x]\ntext = 1\n", {"F:2: [all] takes no name"}},
+      {"[other]\nx = 1\ny = 2\n", {"F:1: unknown section [other]"}},
+      {"[all]\n[other]\n", {"F:2: unknown section [other]"}},
+      {"[ all ]\ntext = 1\n[named  a b ]\ntext = 2\n", {}},
+      {"[]\n", {"F:1: a section without a name"}},
+      {"[]\ntext = 1\n", {"F:1: a section without a name"}},
+      {"[all x]\ntext = 1\n", {"F:1: [all] takes no name"}},
       {"[all]\ntext = 1\n\ntext = 2\n", {"F:4: 'text' is given twice, first in line 2"}},
       {"[all]\ntext = 1\n[named]\ntext = 1\n[all]\ntext = 2\n",
        {"F:6: 'text' is given twice, first in line 2"}},
@@ -143,7 +147,8 @@ TEST_CASE("config: a line of exactly the longest length counts") {
     CHECK(value(config, "named", "text") == "x");
   }
   const std::string key(49, 'k');
-  const auto config = Config::parse("F", cat("[free]\n", key, " = 1\n[named ", key.substr(6), "]\ntext = 2\n"));
+  const auto config =
+      Config::parse("F", cat("[free]\n", key, " = 1\n[named ", key.substr(6), "]\ntext = 2\n"));
   CHECK(config.mistakes(schemas, true) == Lines{});
   CHECK(value(config, "free", key) == "1");
   CHECK(value(config, "named", "text", key.substr(6)) == "2");
@@ -156,15 +161,23 @@ TEST_CASE("config: values of each type") {
     std::string_view problem;
   } table[] = {
       {"path", {"/", "/a b", "~/x", "|cmd"}, {"a/b", "~x", "./a"}, "a path begins with / or ~/"},
-      {"domain", {"a", "a-b.c_d", "\xc3\xbc.de"}, {".a", "a.", "a b", "a@b", std::string(181, 'a') + "/"},
+      {"domain",
+       {"a", "a-b.c_d", "\xc3\xbc.de"},
+       {".a", "a.", "a b", "a@b", std::string(181, 'a') + "/"},
        "not a domain"},
       {"domains", {"a", "a, b.c ,d"}, {"a b", "a,b!"}, "not a list of domains"},
       {"address", {"a", "a@b.c", "\"a b\"@c"}, {"a@", "a b", "<>", "a, b"}, "not an address"},
-      {"duration", {"1s", "30s", "5m", "4h", "5d"}, {"0s", "5", "m", "-1s", "5w", "1.5h", "5 m", "99999999999d"},
+      {"duration",
+       {"1s", "30s", "5m", "4h", "5d"},
+       {"0s", "5", "m", "-1s", "5w", "1.5h", "5 m", "99999999999d"},
        "not a duration like 30s, 5m, 4h or 5d"},
-      {"durations", {"5m..4h", "1s..1s"}, {"5m", "4h..5m", "..4h", "5m..", "5m..4h..5h", "5m-4h"},
+      {"durations",
+       {"5m..4h", "1s..1s"},
+       {"5m", "4h..5m", "..4h", "5m..", "5m..4h..5h", "5m-4h"},
        "not a range of durations like 5m..4h"},
-      {"size", {"0", "50M", "512K", "1G", "1000"}, {"50MB", "M", "-1", "1.5G", "50 M", "99999999999"},
+      {"size",
+       {"0", "50M", "512K", "1G", "1000"},
+       {"50MB", "M", "-1", "1.5G", "50 M", "99999999999"},
        "not a size like 50M"},
       {"yes_no", {"yes", "no"}, {"Yes", "true", "1", "on"}, "neither yes nor no"},
       {"count", {"1", "100"}, {"0", "-1", "x", "1x", "4294967296"}, "not a number above 0"},
@@ -182,10 +195,9 @@ TEST_CASE("config: values of each type") {
 TEST_CASE("config: who does not judge the whole hears of its own sections only") {
   const std::string text =
       "[other]\nx\ny = 1\n[all]\nbad = 1\nnothing\n[other]\n= 1\n[oth\nz = 1\n[all]\nsize = z\n";
-  CHECK(mistakes(text, false) ==
-        Lines{"F:5: unknown key 'bad' in [all]",
-              "F:6: neither a section, nor 'key = value', nor a comment",
-              "F:12: size = z: not a size like 50M"});
+  CHECK(mistakes(text, false) == Lines{"F:5: unknown key 'bad' in [all]",
+                                       "F:6: neither a section, nor 'key = value', nor a comment",
+                                       "F:12: size = z: not a size like 50M"});
   CHECK(mistakes("x = 1\n", false) == Lines{"F:1: 'x' stands before any section"});
 }
 

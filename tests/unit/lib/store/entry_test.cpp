@@ -51,8 +51,9 @@ const std::string nasty[] = {
     "/var/mail/list of mine",
     std::string(5000, 'z'),
 };
-const std::string senders[] = {"",        "jane",          "owner-list@x.test",    "\"a b>\"@x.test",
-                               "100%@ok", "\xc3\xa9@x.eu", "MAILER-DAEMON@x.test", "a!b%c@d"};
+const std::string senders[] = {
+    "",        "jane",          "owner-list@x.test",    "\"a b>\"@x.test",
+    "100%@ok", "\xc3\xa9@x.eu", "MAILER-DAEMON@x.test", "a!b%c@d"};
 
 Envelope generated(Numbers& numbers) {
   Envelope envelope;
@@ -169,12 +170,12 @@ TEST_CASE("entry: the text is exactly the documented one") {
       "from 0 <jane@lan.example> ret=hdrs envid=Q1\nfrom 1 <>\n"
       "to u 0 <root> <root>\n"
       "to s 1 notify=never orcpt=rfc822;j@x.test <Jane@x.test> <jane%3E@x.test>\n";
-  const std::string expected = cat(
-      "postbag 1\nstate --\n"
-      "facts bytes=0000000000000012 lines=0000000000000002 dots=0000000000000001 "
-      "longest=0000000000000998 header8=0 body8=1 nul=0 cr=1\n",
-      checked.substr(10, checked.find("to u") - 10), "done 2 ..\n",
-      checked.substr(checked.find("to u")), "check ", checksum(checked), "\npad \n\n");
+  const std::string expected =
+      cat("postbag 1\nstate --\n"
+          "facts bytes=0000000000000012 lines=0000000000000002 dots=0000000000000001 "
+          "longest=0000000000000998 header8=0 body8=1 nul=0 cr=1\n",
+          checked.substr(10, checked.find("to u") - 10), "done 2 ..\n",
+          checked.substr(checked.find("to u")), "check ", checksum(checked), "\npad \n\n");
   CHECK(head_of(small(), facts) == expected);
   CHECK(expected.substr(store::state_offset, 3) == "--\n");
   CHECK(expected.substr(store::facts_offset, 6) == "facts ");
@@ -203,8 +204,7 @@ TEST_CASE("entry: what is written is read again, whatever the addresses") {
     CHECK(entry.value().facts == facts);
     CHECK(entry.value().message_offset == text.size());
     CHECK(entry.value().done == std::string(envelope.recipients.size(), '.'));
-    CHECK(text.substr(entry.value().done_offset, envelope.recipients.size()) ==
-          entry.value().done);
+    CHECK(text.substr(entry.value().done_offset, envelope.recipients.size()) == entry.value().done);
     CHECK(!entry.value().held);
     CHECK(!entry.value().delay_notified);
   }

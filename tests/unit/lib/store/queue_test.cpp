@@ -44,8 +44,8 @@ store::Envelope envelope(std::size_t recipients = 1) {
   made.uid = 7;
   made.senders.push_back({rfc::Path::parse("jane@lan.example").value(), "", ""});
   for (std::size_t i = 0; i < recipients; ++i)
-    made.recipients.push_back({store::RecipientKind::remote, 0, "", "", cat("r", i, "@x.test"),
-                               cat("r", i, "@x.test")});
+    made.recipients.push_back(
+        {store::RecipientKind::remote, 0, "", "", cat("r", i, "@x.test"), cat("r", i, "@x.test")});
   return made;
 }
 
@@ -102,9 +102,9 @@ TEST_CASE("entry name: one spelling for one name") {
   }
   CHECK(EntryName::parse(id + ".3-77")->generation == 3);
   CHECK(EntryName::parse(id + ".3-77")->size == 77);
-  for (const auto* tail :
-       {"", ".", ".0", ".0-", ".-1", ".00-1", ".0-01", ".01-1", ".0-1 ", " .0-1", ".0-1-2", ".+0-1",
-        ".0-+1", ".0x1-1", ".4294967296-1", ".0-18446744073709551616", ".0-1.new", "-0.1", ".a-1"}) {
+  for (const auto* tail : {"", ".", ".0", ".0-", ".-1", ".00-1", ".0-01", ".01-1", ".0-1 ", " .0-1",
+                           ".0-1-2", ".+0-1", ".0-+1", ".0x1-1", ".4294967296-1",
+                           ".0-18446744073709551616", ".0-1.new", "-0.1", ".a-1"}) {
     CAPTURE(tail);
     CHECK(!EntryName::parse(id + tail));
   }
@@ -284,8 +284,7 @@ TEST_CASE("lease: damage is an error of kind data, whatever it is") {
   };
   CHECK(refusal([&](Bed& bed, EntryName& name) {
           CHECK(::truncate(path(bed, name).c_str(), 50) == 0);
-        }) ==
-        "its size is 50, not that of its name");
+        }) == "its size is 50, not that of its name");
   CHECK(refusal([&](Bed& bed, EntryName& name) {
           std::ofstream(path(bed, name), std::ios::app) << "more";
         }).ends_with(", not that of its name"));

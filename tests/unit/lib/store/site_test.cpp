@@ -123,8 +123,8 @@ TEST_CASE("place: root uses no configuration that others can change") {
   ::chmod(folder.path().c_str(), 01777);
   CHECK(store::find_place(root, std::nullopt, config.c_str()).named);
   CHECK(::chown(config.c_str(), 12345, 0) == 0);
-  CHECK(store::find_place(root, std::nullopt, config.c_str()).remark.ends_with(
-      ": belongs to uid 12345"));
+  CHECK(store::find_place(root, std::nullopt, config.c_str())
+            .remark.ends_with(": belongs to uid 12345"));
 }
 
 TEST_CASE("place: a link or a relative name does not hide who can change a configuration") {
@@ -160,7 +160,8 @@ TEST_CASE("spools: a named configuration's only, else the default one too; none 
     const auto spools = store::open_spools(made, where, me);
     REQUIRE(spools);
     std::string list;
-    for (const auto& spool : spools.value()) list += spool.path().substr(folder.path().size()) + " ";
+    for (const auto& spool : spools.value())
+      list += spool.path().substr(folder.path().size()) + " ";
     return list;
   };
   CHECK(paths(own).empty());
@@ -189,7 +190,8 @@ TEST_CASE("shared spool: another's folder sends us to a name of our own, which i
   const auto first = store::create_spool(made, own, me);
   REQUIRE_MESSAGE(first, first.error().text);
   CHECK(first.value().path().starts_with(plain + "."));
-  CHECK(Folder::content(folder / ".local/state/postbag/shared-spools") == first.value().path() + "\n");
+  CHECK(Folder::content(folder / ".local/state/postbag/shared-spools") ==
+        first.value().path() + "\n");
   CHECK(store::create_spool(made, own, me).value().path() == first.value().path());
   const auto all = store::open_spools(made, own, me);
   REQUIRE(all);
