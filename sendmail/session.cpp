@@ -203,6 +203,10 @@ class Session {
       return std::nullopt;
     }
     text = base::trim(text.substr(keyword.size()));
+    if (text.empty()) {
+      line_.reply("501 5.5.4 Syntax: an address in <> is missing");
+      return std::nullopt;
+    }
     std::size_t end = 0;
     bool quoted = false;
     for (; end < text.size() &&
@@ -214,8 +218,9 @@ class Session {
     end = std::min(text[0] == '<' ? end + 1 : end, text.size());
     auto path = rfc::Path::parse(text.substr(0, end));
     text = base::trim(text.substr(end));
-    if (path) return std::move(path).value();
-    line_.reply(cat("553 5.1.3 ", base::printable(path.error().text, 400)));
+    auto state = path ? check_target(path.value()) : Result<>(path.error());
+    if (state) return std::move(path).value();
+    line_.reply(cat("553 5.1.3 ", base::printable(state.error().text, 400)));
     return std::nullopt;
   }
 
