@@ -1,5 +1,7 @@
 #include "sendmail/fixup.h"
 
+#include <algorithm>
+
 #include "lib/base/text.h"
 #include "lib/rfc/address.h"
 
@@ -66,15 +68,28 @@ void HeaderFixup::more_of_line(std::string_view text, std::string& out) {
 }
 
 // Address lists of any length go out piece by piece; only those that recipients are read from are
-// kept whole.
+// kept whole. The pieces are counted from the field's beginning, so that those the caller has make
+// no difference.
 void HeaderFixup::hold(std::string_view text, std::string& out) {
-  held_.append(text);
-  const bool collected =
-      collect_recipients_ && (recipient_field(field_) || resent_recipient_field(field_));
-  if (collected || held_.size() < long_field) return;
+  if (collect_recipients_ && (recipient_field(field_) || resent_recipient_field(field_))) {
+    held_.append(text);
+    return;
+  }
+  while (!text.empty() && sink_ == Sink::hold) {
+    const auto room = body_offset_ + long_field - std::min(held_.size(), body_offset_ + long_field);
+    const auto count = std::min(room, text.size());
+    held_.append(text.substr(0, count));
+    text.remove_prefix(count);
+    if (held_.size() >= body_offset_ + long_field) release(out);
+  }
+  out.append(text);
+}
+
+// Give away what is complete of the list that is held.
+void HeaderFixup::release(std::string& out) {
   const auto body = std::string_view(held_).substr(body_offset_);
   if (field_ == Field::from && !partly_out_ && base::trim(body).empty()) {
-    held_.resize(body_offset_);
+    held_.resize(body_offset_);  // it may yet turn out to be empty
     return;
   }
   rfc::AddressList walk(body, in_group_);
@@ -84,12 +99,13 @@ void HeaderFixup::hold(std::string_view text, std::string& out) {
     whole = walk.position();
     group_open = walk.in_group();
   }
-  out.append(held_, 0, body_offset_);
   // What has no end within so much text is nobody's address.
   if (whole == 0) sink_ = Sink::copy;
+  const auto done = whole == 0 ? body.size() : whole;
+  out.append(held_, 0, body_offset_);
   out.append(whole == 0 ? std::string(body)
                         : rfc::qualified(body.substr(0, whole), domain_, in_group_));
-  held_.erase(0, whole == 0 ? held_.size() : body_offset_ + whole);
+  held_.erase(0, body_offset_ + done);
   if (field_ == Field::from) seen_ |= bit(field_);
   body_offset_ = 0;
   partly_out_ = true;

@@ -50,6 +50,7 @@ class HeaderFixup {
   void begin_field(std::string_view text, std::size_t name_length, std::string& out);
   void end_field(std::string& out);
   void hold(std::string_view text, std::string& out);
+  void release(std::string& out);
   void collect(std::string_view body);
 
   enum class Sink { none, drop, copy, hold };

@@ -14,15 +14,23 @@ using base::Error;
 using base::Kind;
 using base::Result;
 
+Result<> check_target(const rfc::Path& path) {
+  // Quotes and backslashes do not hide it: whoever expands aliases takes them away.
+  const auto first = path.text().find_first_not_of("\"\\");
+  if (path.qualified() || first == std::string::npos) return {};
+  const char c = path.text()[first];
+  if (c != '|' && c != '/' && c != ':') return {};
+  return Error{Kind::data, cat(base::printable(path.text()),
+                               ": commands, files and lists are for alias files only")};
+}
+
 Result<> Recipients::add(const rfc::Path& path, std::string notify, std::string orcpt,
                          bool mailbox) {
   const std::string& text = path.text();
   if (path.null()) return Error{Kind::data, "an empty recipient address"};
   if (text[0] == '-')
     return Error{Kind::usage, cat(base::printable(text), ": a recipient cannot begin with '-'")};
-  if (!path.qualified() && (text[0] == '|' || text[0] == '/' || text[0] == ':'))
-    return Error{Kind::data, cat(base::printable(text),
-                                 ": commands, files and lists are for alias files only")};
+  TRY(check_target(path));
   using store::RecipientKind;
   const auto kind = mailbox            ? RecipientKind::mailbox
                     : path.qualified() ? RecipientKind::address
@@ -155,12 +163,17 @@ Result<rfc::Path> parse_sender(std::string_view text) {
                  cat(base::printable(text, 200), ": a control character in an address")};
   text = base::trim(text);
   if (text.empty() || text == "<>") return rfc::Path();
-  if (auto path = rfc::Path::parse(text)) return path;
+  if (auto path = rfc::Path::parse(text)) {
+    TRY(check_target(path.value()));
+    return path;
+  }
   rfc::AddressList walk(text);
   const auto mailbox = walk.next();
   if (!mailbox || !mailbox->problem.empty() || walk.next())
     return Error{Kind::data, cat(base::printable(text), ": not a sender address")};
-  return rfc::Path::parse(mailbox->address);
+  TRY_LET(path, rfc::Path::parse(mailbox->address));
+  TRY(check_target(path));
+  return path;
 }
 
 }  // namespace submit

@@ -40,6 +40,10 @@ class Recipients {
   std::vector<store::Recipient> list_;
 };
 
+/// Refuses what only an alias file may hold, an unqualified `|command`, `/file` or `:include:`, as
+/// a recipient and as a sender, who would get the bounce. Errors: data.
+base::Result<> check_target(const rfc::Path& path);
+
 /// The envelope sender that a login name is: as it stands, or quoted where it is no local part
 /// (`LAN\jane`, `jane doe`). Errors: data.
 base::Result<rfc::Path> login_sender(std::string_view login);

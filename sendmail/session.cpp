@@ -215,8 +215,9 @@ class Session {
     end = std::min(text[0] == '<' ? end + 1 : end, text.size());
     auto path = rfc::Path::parse(text.substr(0, end));
     text = base::trim(text.substr(end));
-    if (path) return std::move(path).value();
-    line_.reply(cat("553 5.1.3 ", base::printable(path.error().text, 400)));
+    auto state = path ? check_target(path.value()) : Result<>(path.error());
+    if (state) return std::move(path).value();
+    line_.reply(cat("553 5.1.3 ", base::printable(state.error().text, 400)));
     return std::nullopt;
   }
 
