@@ -31,8 +31,8 @@ base::Result<> Scratch::move_to_memory() {
   if (!memory) return base::system_error("scratch file", "create", errno);
   std::string piece(32768, '\0');
   for (std::uint64_t at = 0; at < filed_;) {
-    TRY_LET(got, read(std::span(piece).first(std::min<std::uint64_t>(piece.size(), filed_ - at)),
-                      at));
+    TRY_LET(got,
+            read(std::span(piece).first(std::min<std::uint64_t>(piece.size(), filed_ - at)), at));
     TRY(our_trouble(base::write_all_at(memory.number(), std::string_view(piece).substr(0, got), at,
                                        "scratch file")));
     at += got;

@@ -22,7 +22,8 @@ class Scratch {
   /// Move the buffer to the file when it has grown large. Errors: retry.
   base::Result<> settle();
 
-  /// Give everything, piece by piece, to `take(std::string_view) -> Result<>`. Errors: its, and retry.
+  /// Give everything, piece by piece, to `take(std::string_view) -> Result<>`. Errors: its, and
+  /// retry.
   template <typename Take>
   base::Result<> drain(Take take) {
     std::string piece(filed_ > 0 ? 32768 : 0, '\0');
