@@ -13,6 +13,7 @@
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "spool/report.h"
+#include "spool/watch.h"
 
 namespace spool {
 
@@ -112,7 +113,9 @@ Result<bool> SpoolRun::pass() {
 Result<> SpoolRun::run(base::Fd lock) {
   store::keep_reserve(spool_);
   store::clean_tmp(spool_, clock_());
+  Watch watch(spool_);
   for (;;) {
+    watch.restart();
     TRY_LET(worked, pass());
     if (stop_requested()) return {};
     if (worked) continue;
@@ -120,6 +123,7 @@ Result<> SpoolRun::run(base::Fd lock) {
     (void)base::replace_file(spool_.run(), "last", cat(base::seconds(clock_()), "\n"), false,
                              "run/last");
     ::flock(lock.number(), LOCK_UN);
+    if (watch.quiet()) return {};  // as good as the look that follows, and it costs nothing
     TRY_LET(listing, store::list(spool_));
     const bool more = std::any_of(listing.entries.begin(), listing.entries.end(),
                                   [&](const auto& name) { return attempt_now(name); });

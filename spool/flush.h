@@ -28,8 +28,8 @@ class SpoolRun {
   /// Make entries due that are wanted. Errors: io.
   base::Result<> wake(const Wanted& wanted);
   /// Work until nothing is due, or SIGTERM. lock: of flush.lock, held. It is released at the end,
-  /// and then the queue is looked at once more, since a sendmail that found the lock taken relies
-  /// on that. Errors: io (the queue is unreadable).
+  /// and then the queue is looked at once more where anything happened in it meanwhile, since a
+  /// sendmail that found the lock taken relies on that. Errors: io (the queue is unreadable).
   base::Result<> run(base::Fd lock);
 
  private:
