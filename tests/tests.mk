@@ -61,6 +61,13 @@ lint:
 	@tests/setup lint
 	@tests/lint/run
 
+# The main job, shown with a throw-away configuration.
+.PHONY: demo
+demo:
+	@tests/setup build
+	@$(MAKE) --no-print-directory all
+	@tests/support/demo.sh $(B)/bin
+
 bench_programs := $(addprefix $(B)/bench/,pairs floor_submit floor_list make_spool)
 
 $(B)/bench/%: tests/bench/%.c

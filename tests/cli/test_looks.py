@@ -1,0 +1,96 @@
+"""Looks at a queue: they cost little, and the flush's last one, after it let go of its lock, misses nothing."""
+
+import os
+import re
+import subprocess
+import time
+
+import pytest
+
+MESSAGE = "Subject: hi\n\nhello\n"
+
+
+def traced(account, *options, arguments=()):
+    """A flush under strace, which writes what it sees to work/trace."""
+    # A leak sanitizer cannot work beside another tracer.
+    return subprocess.Popen(["strace", "-o", "trace", *options, account.programs["postbag-flush"], *arguments],
+                            env={**account.env, "ASAN_OPTIONS": "detect_leaks=0"}, cwd=account.work,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def ended(flush):
+    """Its exit status and what it printed."""
+    out, err = flush.communicate(timeout=30)
+    return flush.returncode, out, err
+
+
+def queue(account, count=1):
+    for _ in range(count):
+        assert account.sendmail("-odq", "bob@example.org", input=MESSAGE).returncode == 0
+    return [entry.path for entry in account.entries()]
+
+
+def put_off(paths, seconds=3600):
+    for path in paths:
+        os.utime(path, (time.time() + seconds,) * 2)
+
+
+def test_an_idle_run_lists_the_queue_once_and_asks_for_each_time_once(account):
+    paths = queue(account, 20)
+    put_off(paths)
+    assert ended(traced(account, "-y", "-e", "trace=openat,newfstatat,getdents64")) == (0, b"", b"")
+    trace = (account.work / "trace").read_text()
+    asked = re.findall(r'newfstatat\([^"]*/queue>, "([^"]+)"', trace)
+    assert sorted(asked) == [path.name for path in paths]
+    assert len(re.findall(r"getdents64\([^,]*/queue>,.* = [1-9]", trace)) == 1  # the next call says that it ended
+    assert not re.search(r'openat\([^"]*/queue>, "[^."]', trace)  # no entry is opened
+
+
+def test_a_listing_leaves_access_times_alone(account):
+    paths = queue(account, 3)
+    for path in paths:
+        os.utime(path, (1_000_000_000, time.time() + 3600))  # read before it was written last: relatime would note it
+    assert account.mailq().stdout.endswith(b"3 Requests.\n")
+    assert [path.stat().st_atime for path in paths] == [1_000_000_000] * 3
+
+
+def commit(account):
+    return account.sendmail("bob@example.org", input=MESSAGE)
+
+
+def retry(account):
+    return account.mailq("--retry", "ALL")
+
+
+def release(account):
+    return account.mailq("--release", "ALL")
+
+
+# What cannot be watched is looked at once more: inotify has limits.
+UNWATCHED = ("-e", "inject=inotify_init1:error=EMFILE")
+CASES = {"commit": (commit, ()), "retry": (retry, ()), "release": (release, ()),
+         "commit, unwatched": (commit, UNWATCHED)}
+
+
+@pytest.mark.parametrize("action, more", CASES.values(), ids=CASES)
+def test_what_comes_between_the_last_pass_and_the_lock_is_not_missed(account, smtpd, action, more):
+    server = smtpd()
+    account.relay_through(server, security="none")
+    paths = queue(account)
+    if action is commit:
+        assert account.mailq("--delete", "ALL").returncode == 0
+    else:
+        if action is release:
+            assert account.mailq("--hold", "ALL").returncode == 0
+        put_off(paths)
+    # Its second flock gives the lock back, and takes long.
+    flush = traced(account, "-e", "trace=flock,inotify_init1", *more, "-e", "inject=flock:delay_enter=1500000:when=2")
+    account.wait_until((account.spool / "run/last").exists, what="the end of the pass")
+    assert action(account).returncode == 0
+    assert not server.messages  # it found the lock taken and relies on that flush
+    assert ended(flush) == (0, b"", b"")
+    assert len(server.wait_for(1)) == 1
+    account.wait_until_idle()
+    assert account.entries() == []
+    trace = (account.work / "trace").read_text()
+    assert trace.count("LOCK_UN") == 2  # one flush did it all
