@@ -55,7 +55,9 @@ constexpr std::array smarthost_keys{Key{"host"},
 constexpr std::string_view mechanisms =
     "scram-sha-256-plus scram-sha-256 scram-sha-1 cram-md5 xoauth2 oauthbearer plain login";
 // Understood and checked, but without effect until the part that uses them is built.
-constexpr std::string_view waiting_keys[] = {"from", "rewrite_from", "connections", "rate"};
+constexpr std::string_view waiting_keys[] = {
+    "smarthost.from",   "smarthost.rewrite_from", "smarthost.connections", "smarthost.rate",
+    "site.all_mail_to", "site.postmaster",        "spool.lifetime",        "spool.warn_after"};
 
 bool loopback(const std::string& host) {
   const bool v4 =
@@ -273,14 +275,12 @@ class SmarthostReader {
 // Sections and keys that are right but wait for the part that uses them.
 void note_waiting(const store::Config& config, std::vector<std::string>& remarks) {
   for (const auto& section : config.sections()) {
-    if (section.kind == "routes" || section.kind == "local")
+    if ((section.kind == "routes" || section.kind == "local") && !section.settings.empty())
       remarks.push_back(
           config.located(section.line, cat("[", section.kind, "] has no effect in this version")));
     for (const auto& setting : section.settings) {
-      const bool waits = section.kind == "smarthost"
-                             ? std::find(std::begin(waiting_keys), std::end(waiting_keys),
-                                         setting.key) != std::end(waiting_keys)
-                             : section.kind == "site" && setting.key == "all_mail_to";
+      const bool waits = std::find(std::begin(waiting_keys), std::end(waiting_keys),
+                                   cat(section.kind, ".", setting.key)) != std::end(waiting_keys);
       if (waits)
         remarks.push_back(
             config.located(setting.line, cat(setting.key, " has no effect in this version")));
@@ -304,7 +304,8 @@ Result<Settings> load_settings(const store::Place& place) {
   schemas.push_back({"routes", false, {}});
   auto mistakes = config.mistakes(schemas, true);
   for (const auto& section : config.sections())
-    if (section.kind == "smarthost")
+    // One without settings is a form not yet filled in, as in the sample.
+    if (section.kind == "smarthost" && !section.settings.empty())
       settings.smarthosts.push_back(SmarthostReader(config, section, place, mistakes).read());
   note_waiting(config, settings.remarks);
   const auto line_of = [&](std::string_view mistake) {

@@ -71,5 +71,6 @@ Result<> synced(int (*call)(int), int fd, std::string_view what) {
 
 Result<> sync(int fd, std::string_view what) { return synced(::fsync, fd, what); }
 Result<> sync_data(int fd, std::string_view what) { return synced(::fdatasync, fd, what); }
+Result<> sync_all(int fd, std::string_view what) { return synced(::syncfs, fd, what); }
 
 }  // namespace base

@@ -51,5 +51,8 @@ Result<std::size_t> read_some(int fd, std::span<char> buffer, std::string_view w
 Result<> sync(int fd, std::string_view what);
 /// fdatasync. Errors: io, retry.
 Result<> sync_data(int fd, std::string_view what);
+/// syncfs: everything on the file system of `fd`, for what lies in a folder that may be written but
+/// not read (1733). Errors: io, retry.
+Result<> sync_all(int fd, std::string_view what);
 
 }  // namespace base

@@ -76,16 +76,26 @@ Result<> replace_file(int directory, const std::string& name, std::string_view c
   return {};
 }
 
+namespace {
+// The name of a folder just made, on stable storage.
+Result<> sync_name(const std::string& folder) {
+  const auto slash = folder.rfind('/');
+  auto parent = open_at(AT_FDCWD, slash == 0 ? "/" : folder.substr(0, slash),
+                        O_RDONLY | O_DIRECTORY, 0, folder);
+  if (parent) return sync(parent.value().number(), folder);
+  if (parent.error().system_error != EACCES) return std::move(parent).error();
+  TRY_LET(own, open_directory(folder));
+  return sync_all(own.number(), folder);
+}
+}  // namespace
+
 Result<> make_directories(const std::string& path) {
   for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
     const std::string folder = path.substr(0, end);
     if (::mkdir(folder.c_str(), 0700) == 0) {
       // A caller's umask may have taken our own bits away.
       if (::chmod(folder.c_str(), 0700) != 0) return system_error(folder, "chmod", errno);
-      const auto slash = folder.rfind('/');
-      TRY_LET(parent, open_at(AT_FDCWD, slash == 0 ? "/" : folder.substr(0, slash),
-                              O_RDONLY | O_DIRECTORY, 0, folder));
-      TRY(sync(parent.number(), folder));
+      TRY(sync_name(folder));
     } else if (errno != EEXIST) {
       // A folder above may exist behind a mount or automounter that answers otherwise; only absence
       // is an error.

@@ -49,10 +49,11 @@ Result<> make_folder(int parent, const char* name, const std::string& what) {
 // Every folder from `path` up to / on stable storage: one made by a process that died before its
 // fsync counts as new.
 Result<> sync_chain(std::string path) {
+  Fd below;
   for (;;) {
     Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    // A folder above that may be passed but not read (0711) was not made by us.
-    if (!fd && errno == EACCES) return {};
+    // A folder that may be passed but not read (the shared spool): what lies in it is reached so.
+    if (!fd && errno == EACCES && below) return base::sync_all(below.number(), path);
     if (!fd) return base::system_error(path, "open", errno);
     // Some file systems above (proc, autofs) cannot sync folders and need not.
     if (const auto synced = base::sync(fd.number(), path);
@@ -61,6 +62,7 @@ Result<> sync_chain(std::string path) {
     if (path == "/") return {};
     const auto slash = path.rfind('/');
     path = slash == 0 ? "/" : path.substr(0, slash);
+    below = std::move(fd);
   }
 }
 

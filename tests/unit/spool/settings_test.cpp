@@ -152,6 +152,14 @@ TEST_CASE("settings: a secret file that others can read is refused before anythi
   CHECK(bed.in_smarthost("user = me\npassword = file /none/such\n") == Lines{});  // may come yet
 }
 
+TEST_CASE("settings: sections not yet filled in are none") {
+  Bed bed;
+  const auto settings = bed.load("[site]\n[smarthost]\n[smarthost x]\n[local]\n[routes]\n");
+  REQUIRE(settings);
+  CHECK(settings.value().smarthosts.empty());
+  CHECK(settings.value().remarks.empty());
+}
+
 TEST_CASE("settings: mechanisms") {
   Bed bed;
   const auto settings = bed.load("[smarthost]\nhost = a\nauth = login, plain\n");
