@@ -12,6 +12,8 @@ using rfc::Field;
 
 namespace {
 
+// A name and its colon must stand within this: what a caller gives of a long line holds it.
+constexpr std::size_t longest_name = 990;
 // An address field longer than this goes out before its end is seen.
 constexpr std::size_t long_field = 16 * 1024;
 
@@ -37,7 +39,7 @@ HeaderFixup::Taken HeaderFixup::line(std::string_view text, std::string& out) {
   }
   if (first && text.starts_with("\xef\xbb\xbf") && rfc::field_name_length(text.substr(3)) > 0)
     text.remove_prefix(3);  // an editor's byte order mark would make the first field a body line
-  const auto name_length = rfc::field_name_length(text);
+  const auto name_length = rfc::field_name_length(text.substr(0, longest_name));
   if (name_length == 0) {
     if (seen_ != 0 || !(text.starts_with("From ") || text.starts_with(">From ")))
       return Taken::body;

@@ -243,6 +243,13 @@ def test_long_last_field(account, size, end):
     check(account, Case("", field + end, field + b"\n", body))
 
 
+@pytest.mark.parametrize("before", [0, 20000, 30000, 32000, 32700])
+def test_long_names_are_no_names(account, before):
+    """Wherever a read cuts the line."""
+    check(account, Case("", b"X: " + b"a" * before + b"\n" + b"b" * 5000 + b": c\n", b"X: " + b"a" * before + b"\n",
+                        b"b" * 5000 + b": c\n"))
+
+
 @pytest.mark.parametrize("first", [b"a" * 70000, b"a" * 4096, b"a" * 4095, b"a" * 32768, b"a" * 40000 + b": b"],
                          ids=lambda text: str(len(text)))
 def test_long_first_line_is_body(account, first):
