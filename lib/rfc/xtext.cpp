@@ -1,5 +1,7 @@
 #include "lib/rfc/xtext.h"
 
+#include <algorithm>
+
 namespace rfc {
 
 namespace {
@@ -63,6 +65,8 @@ std::string percent(std::string_view text) {
 }
 
 std::optional<std::string> from_percent(std::string_view text) {
+  // Nearly every address. A listing reads thousands.
+  if (std::all_of(text.begin(), text.end(), percent_as_it_is)) return std::string(text);
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (percent_as_it_is(text[i])) {
