@@ -99,13 +99,14 @@ Result<bool> SpoolRun::pass() {
     if (stop_requested()) return false;
     if (!attempt_now(name)) continue;
     auto taken = store::Lease::take(spool_, name);
-    if (!taken && taken.error().kind == Kind::data) put_aside(name.text(), taken.error().text);
+    const bool damaged = !taken && taken.error().kind == Kind::data;
+    if (damaged) put_aside(name.text(), taken.error().text);
     else if (!taken) base::log("qmgr", Level::error, taken.error().text);
     const bool leased = taken && taken.value();
     if (leased) handle(*taken.value(), listing.superseded);
     // What is left behind is not looked at again in this run unless its time is set anew.
     if (const auto next = next_attempt_of(spool_, name)) attempted_[name.id] = *next;
-    worked = worked || leased;
+    worked = worked || leased || damaged;  // a lower generation may have come to light
   }
   return worked;
 }
