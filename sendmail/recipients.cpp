@@ -107,14 +107,16 @@ namespace {
 // The order in which duplicates are neighbours: the domain's case does not count, the local part's
 // does.
 struct Key {
+  store::RecipientKind kind;
   std::string_view local, domain;
-  explicit Key(const store::Recipient& recipient) {
+  explicit Key(const store::Recipient& recipient) : kind(recipient.kind) {
     const std::string_view text = recipient.address;
     const auto at = text.rfind('@');
     local = text.substr(0, at);
     if (at != std::string_view::npos) domain = text.substr(at);
   }
   int compare(const Key& other) const {
+    if (kind != other.kind) return kind < other.kind ? -1 : 1;
     if (const int order = local.compare(other.local)) return order;
     const auto lower_less = [](char a, char b) { return base::lower(a) < base::lower(b); };
     if (std::lexicographical_compare(domain.begin(), domain.end(), other.domain.begin(),
@@ -135,8 +137,7 @@ std::vector<store::Recipient> Recipients::take() {
   });
   std::vector<bool> again(list_.size());
   for (std::size_t i = 1; i < order.size(); ++i)
-    again[order[i]] = Key(list_[order[i]]).compare(Key(list_[order[i - 1]])) == 0 &&
-                      list_[order[i]].kind == list_[order[i - 1]].kind;
+    again[order[i]] = Key(list_[order[i]]).compare(Key(list_[order[i - 1]])) == 0;
   std::size_t kept = 0;
   for (std::size_t i = 0; i < list_.size(); ++i) {
     if (again[i]) continue;

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+from support.entries import committed
 from support.smtpd import closed_port
 from support.wellformed import assert_no_leftovers, assert_nothing_stored, only_entry
 
@@ -171,11 +172,16 @@ def test_limit_of_memory(account):
         account.wait_until_idle()
 
 
-def test_no_processes_left(account):
-    """Nobody to start a flush: the message is stored all the same."""
-    if os.geteuid() == 0:
-        return  # root is not limited; as an ordinary user this is what ulimit -u does
-    assert stored_or_not(account, limited(account, resource.RLIMIT_NPROC, 1, ("bob@x.test",)))
+def test_no_processes_left(world, programs):
+    """No process may be made to start a flush: the message is stored all the same."""
+    place = world(users=["jane"])  # root would not be limited
+    for name in ("sendmail", "postbag-flush"):
+        place.path(f"/usr/local/sbin/{name}").write_bytes(programs[name].read_bytes())
+        place.path(f"/usr/local/sbin/{name}").chmod(0o755)
+    done = place.run(["prlimit", "--nproc=1:1", "sendmail", "bob@x.test"], user="jane", input=TEXT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    entry, = committed(place.path("/home/jane/.local/state/postbag/spool"))
+    assert entry.body == b"hello\n"
 
 
 NAMES = ["SIGPIPE", "SIGCHLD", "SIGALRM", "SIGTERM", "SIGHUP", "SIGXFSZ", "SIGUSR1", "SIGINT"]
