@@ -168,10 +168,12 @@ def choose(fault):
 
     ELOOP from opening an entry says that it is a symbolic link; that goes to bad/, as it should.
     """
-    if fault.value == "ELOOP" and "/queue/" in fault.call.path:
+    call = fault.call
+    if fault.value == "ELOOP" and "/queue/" in call.path:
         return False
-    return not fault.call.path.endswith("/postbag.ini") and not (
-        fault.call.name == "newfstatat" and re.search(r"/world\.[^/]*$", fault.call.path))
+    # Of a world's own folder only what making the spool in it does: the rest is whether to trust the configuration.
+    making = call.name in ("mkdir", "openat", "fsync", "close")
+    return not call.path.endswith("/postbag.ini") and (making or not re.search(r"/world\.[^/]*$", call.path))
 
 
 def together(*outcomes):
