@@ -50,24 +50,28 @@ SpoolRun::SpoolRun(const store::Spool& spool, const Settings& settings, const ba
       clock_(clock),
       policy_{settings.site.retry_first, settings.site.retry_longest} {}
 
+namespace {
+
+// Whether the entry's addresses are among those wanted; one that cannot be read is not.
+bool wanted_by_address(const store::Spool& spool, const EntryName& name, const Wanted& wanted) {
+  const auto entry = store::read_entry(spool, name);
+  if (!entry) return false;
+  const auto holds = [](const std::string& address, const std::optional<std::string>& text) {
+    return text && base::ifind(address, *text) != std::string::npos;
+  };
+  const auto& envelope = entry.value().envelope;
+  return holds(envelope.senders[0].path.text(), wanted.sender) ||
+         std::any_of(envelope.recipients.begin(), envelope.recipients.end(),
+                     [&](const auto& each) { return holds(each.address, wanted.recipient); });
+}
+
+}  // namespace
+
 Result<> SpoolRun::wake(const Wanted& wanted) {
   TRY_LET(listing, store::list(spool_));
   for (const auto& name : listing.entries) {
     if (wanted.id && *wanted.id != name.id.text()) continue;
-    if (wanted.recipient || wanted.sender) {
-      const auto entry = store::read_entry(spool_, name);
-      if (!entry) continue;
-      const auto& envelope = entry.value().envelope;
-      const bool sender = wanted.sender && base::ifind(envelope.senders[0].path.text(),
-                                                       *wanted.sender) != std::string::npos;
-      const bool recipient =
-          wanted.recipient &&
-          std::any_of(envelope.recipients.begin(), envelope.recipients.end(),
-                      [&](const auto& each) {
-                        return base::ifind(each.address, *wanted.recipient) != std::string::npos;
-                      });
-      if (!sender && !recipient) continue;
-    }
+    if ((wanted.recipient || wanted.sender) && !wanted_by_address(spool_, name, wanted)) continue;
     // A run that is on sees the new time too; no lock is needed for that.
     ::utimensat(spool_.queue(), name.text().c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
   }
@@ -89,6 +93,20 @@ void SpoolRun::put_aside(const std::string& name, std::string_view reason) {
                               : "; " + moved.error().text));
 }
 
+// Whether something was done about it.
+bool SpoolRun::attempt(const EntryName& name, const std::vector<EntryName>& superseded) {
+  auto taken = store::Lease::take(spool_, name);
+  if (!taken) {
+    const bool damaged = taken.error().kind == Kind::data;
+    if (damaged) put_aside(name.text(), taken.error().text);
+    else base::log("qmgr", Level::error, taken.error().text);
+    return damaged;  // a lower generation may have come to light
+  }
+  if (!taken.value()) return false;
+  handle(*taken.value(), superseded);
+  return true;
+}
+
 // One look over the queue; whether anything was due.
 Result<bool> SpoolRun::pass() {
   TRY_LET(listing, store::list(spool_));
@@ -98,15 +116,9 @@ Result<bool> SpoolRun::pass() {
   for (const auto& name : listing.entries) {
     if (stop_requested()) return false;
     if (!attempt_now(name)) continue;
-    auto taken = store::Lease::take(spool_, name);
-    const bool damaged = !taken && taken.error().kind == Kind::data;
-    if (damaged) put_aside(name.text(), taken.error().text);
-    else if (!taken) base::log("qmgr", Level::error, taken.error().text);
-    const bool leased = taken && taken.value();
-    if (leased) handle(*taken.value(), listing.superseded);
+    worked = attempt(name, listing.superseded) || worked;
     // What is left behind is not looked at again in this run unless its time is set anew.
     if (const auto next = next_attempt_of(spool_, name)) attempted_[name.id] = *next;
-    worked = worked || leased || damaged;  // a lower generation may have come to light
   }
   return worked;
 }

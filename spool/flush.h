@@ -35,6 +35,7 @@ class SpoolRun {
  private:
   base::Result<bool> pass();
   bool attempt_now(const store::EntryName& name);
+  bool attempt(const store::EntryName& name, const std::vector<store::EntryName>& superseded);
   void handle(store::Lease& lease, const std::vector<store::EntryName>& superseded);
   void relay(store::Lease& lease, const Batch& batch, store::Why& why);
   Answer ask(const Batch& batch, const Job& job);

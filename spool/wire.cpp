@@ -112,18 +112,25 @@ constexpr bool blank(char c) { return c == ' ' || c == '\t'; }
 constexpr bool quoted_as_it_is(char c) { return c >= ' ' && c < 0x7f && c != '='; }
 
 enum class Form { plain, hex, unknown };
-/// How the first byte of `rest` is written at `column`; unknown if that needs more text.
-Form quoted_form(std::string_view rest, std::size_t column, bool last) {
-  const char c = rest[0];
-  if (blank(c)) {
-    if (rest.size() == 1) return last ? Form::hex : Form::unknown;
-    return rest[1] == '\n' ? Form::hex : Form::plain;
-  }
-  if (column > 0) return quoted_as_it_is(c) ? Form::plain : Form::hex;
-  // A '.' is escaped at the start of every line: a relay that loses a dot then does no harm.
-  if (c == '.' || rest.starts_with(from_mark)) return Form::hex;
+/// How a byte that may open a line is written; unknown if that needs more text. A '.' is escaped at
+/// the start of every line: a relay that loses a dot then does no harm.
+Form first_form(std::string_view rest, bool last) {
+  if (rest[0] == '.' || rest.starts_with(from_mark)) return Form::hex;
   if (!last && from_mark.starts_with(rest)) return Form::unknown;
-  return quoted_as_it_is(c) ? Form::plain : Form::hex;
+  return quoted_as_it_is(rest[0]) ? Form::plain : Form::hex;
+}
+
+/// A blank must not end a line (RFC 2045 section 6.7, rule 3).
+Form blank_form(std::string_view rest, bool last) {
+  if (rest.size() == 1) return last ? Form::hex : Form::unknown;
+  return rest[1] == '\n' ? Form::hex : Form::plain;
+}
+
+/// How the first byte of `rest` is written at `column`.
+Form quoted_form(std::string_view rest, std::size_t column, bool last) {
+  if (blank(rest[0])) return blank_form(rest, last);
+  if (column == 0) return first_form(rest, last);
+  return quoted_as_it_is(rest[0]) ? Form::plain : Form::hex;
 }
 }  // namespace
 

@@ -50,19 +50,16 @@ class ConfigReader {
     config_.mistakes_.push_back({line, kind_, std::move(text)});
   }
 
-  // What inih would cut or misread becomes a mistake of ours and reaches it as an empty line.
-  std::optional<std::string> problem(std::string_view line) const {
-    if (line.find('\0') != std::string_view::npos) return "a NUL byte";
-    if (line.empty() || line[0] == '#' || line[0] == ';') return std::nullopt;
-    if (line.size() > longest_line) return cat("longer than ", longest_line, " bytes");
-    if (line[0] == '[') {
-      if (line.find(']') != line.size() - 1) return "']' must end the line";
-      if (line.find(';') != std::string_view::npos) return "';' in a section's name";
-      if (base::trim(line.substr(1, line.size() - 2)).empty()) return "a section without a name";
-      return line.size() - 2 > longest_name
-                 ? std::optional(cat("a section name longer than ", longest_name, " bytes"))
-                 : std::nullopt;
-    }
+  static std::optional<std::string> section_problem(std::string_view line) {
+    if (line.find(']') != line.size() - 1) return "']' must end the line";
+    if (line.find(';') != std::string_view::npos) return "';' in a section's name";
+    if (base::trim(line.substr(1, line.size() - 2)).empty()) return "a section without a name";
+    if (line.size() - 2 > longest_name)
+      return cat("a section name longer than ", longest_name, " bytes");
+    return std::nullopt;
+  }
+
+  static std::optional<std::string> setting_problem(std::string_view line) {
     const auto equals = line.find('=');
     const auto key = base::trim(line.substr(0, equals));
     // inih would end the key at ':' and see a comment behind ';'.
@@ -71,6 +68,14 @@ class ConfigReader {
     if (key.empty()) return "no key before '='";
     if (key.size() > longest_name) return cat("a key longer than ", longest_name, " bytes");
     return std::nullopt;
+  }
+
+  // What inih would cut or misread becomes a mistake of ours and reaches it as an empty line.
+  static std::optional<std::string> problem(std::string_view line) {
+    if (line.find('\0') != std::string_view::npos) return "a NUL byte";
+    if (line.empty() || line[0] == '#' || line[0] == ';') return std::nullopt;
+    if (line.size() > longest_line) return cat("longer than ", longest_line, " bytes");
+    return line[0] == '[' ? section_problem(line) : setting_problem(line);
   }
 
   char* next(char* buffer, int size) {

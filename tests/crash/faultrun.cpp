@@ -236,32 +236,15 @@ std::optional<Record> Tracer::describe(pid_t id, const Task& t, Registers r) con
   switch (call->on) {
     case On::nothing:
     case On::process:
-    case On::sockets:
-      break;
-    case On::fd0:
-      record.path = descriptor(0);
-      break;
-    case On::fd2:
-      record.path = descriptor(2);
-      break;
-    case On::path0:
-      record.path = plain(0);
-      break;
-    case On::path1:
-      record.path = plain(1);
-      break;
-    case On::at01:
-      record.path = at(0);
-      break;
-    case On::at12:
-      record.path = at(1);
-      break;
-    case On::two_paths01:
-      record.path = plain(0), record.second_path = plain(1);
-      break;
-    case On::two_ats0123:
-      record.path = at(0), record.second_path = at(2);
-      break;
+    case On::sockets: break;
+    case On::fd0: record.path = descriptor(0); break;
+    case On::fd2: record.path = descriptor(2); break;
+    case On::path0: record.path = plain(0); break;
+    case On::path1: record.path = plain(1); break;
+    case On::at01: record.path = at(0); break;
+    case On::at12: record.path = at(1); break;
+    case On::two_paths01: record.path = plain(0), record.second_path = plain(1); break;
+    case On::two_ats0123: record.path = at(0), record.second_path = at(2); break;
     case On::address:
       record.path = descriptor(0);
       record.second_path = name_of_address(id, r.rsi, static_cast<socklen_t>(r.rdx));
@@ -313,17 +296,10 @@ void Tracer::commit_fault(pid_t id, Task& t, Registers r) {
   Record& record = records_[t.record];
   switch (o_.deed) {
     case Deed::none:
-    case Deed::error_after:
-      return;
-    case Deed::kill_tree:
-      kill_tree();
-      return;
-    case Deed::kill_process:
-      kill(id, SIGKILL);
-      return;
-    case Deed::shorten:
-      shorten(id, t, r);
-      break;
+    case Deed::error_after: return;
+    case Deed::kill_tree: kill_tree(); return;
+    case Deed::kill_process: kill(id, SIGKILL); return;
+    case Deed::shorten: shorten(id, t, r); break;
     case Deed::error:
       r.orig_rax = ~Word{0};  // no such call: the kernel skips it and returns what is in rax
       r.rax = static_cast<Word>(-o_.value);
