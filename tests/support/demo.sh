@@ -7,19 +7,22 @@
 set -eu
 bin=$(realpath "$1")
 support=$(dirname "$(realpath "$0")")
-# In /tmp, whatever TMPDIR says: a configuration in a folder that others can write is not used for root.
-folder=$(mktemp -d /tmp/postbag-demo.XXXXXX)
-smarthost=
+folder=
 
 cleanup() {
-  [ -z "$smarthost" ] || kill "$smarthost" 2>/dev/null || true
+  trap '' HUP INT TERM
+  [ -n "$folder" ] || return 0
+  # The smarthost, where it still runs. Not by $!: that would miss one begun only just now.
+  kill $(jobs -p) 2>/dev/null || true
   # A flush that sendmail started holds this lock as long as it works in here.
   [ ! -e "$folder/spool/run/flush.lock" ] || flock -w 30 "$folder/spool/run/flush.lock" true || true
   wait
   rm -rf "$folder"
 }
 trap cleanup EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' HUP INT TERM
+# In /tmp, whatever TMPDIR says: a configuration in a folder that others can write is not used for root.
+folder=$(mktemp -d /tmp/postbag-demo.XXXXXX)
 
 say() { printf '\n# %s\n' "$@"; }
 # Shows a command as a person would type it, then runs it.
@@ -70,7 +73,6 @@ run 'mailq'
 
 say 'Now the smarthost is there. (It is a small one: it prints what it gets.)'
 python3 "$support/smtpd.py" --port "$port" --port-file port --count 1 --timeout 60 >received 2>&1 &
-smarthost=$!
 until_true test -e port
 
 say 'sendmail -q tries at once. Otherwise a timer or a crontab line does, after a while:'
