@@ -154,7 +154,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ScriptedStream stream(text_of(data + 2, size - 2), data[1] % 64U + 1);
   int finishing = 0;
   const std::chrono::seconds limit(1);
-  spool::Session session(stream, "host", {limit, limit, limit}, [&finishing] { ++finishing; });
+  spool::Session session(stream, "host", {limit, limit, limit}, [&finishing]() -> base::Result<> {
+    ++finishing;
+    return {};
+  });
   (void)session.greet("client.test");
   // Two messages on one session: what the first leaves behind must not decide the second.
   for (int message = 0; message < 2; ++message) {
