@@ -75,6 +75,10 @@ class ConfigReader {
     if (line.find('\0') != std::string_view::npos) return "a NUL byte";
     if (line.empty() || line[0] == '#' || line[0] == ';') return std::nullopt;
     if (line.size() > longest_line) return cat("longer than ", longest_line, " bytes");
+    // In a key or a section; inih would take some of them for blanks.
+    const auto name = line.substr(0, line[0] == '[' ? line.size() : line.find('='));
+    if (std::any_of(name.begin(), name.end(), [](char c) { return base::control(c) && c != '\t'; }))
+      return "a control character";
     return line[0] == '[' ? section_problem(line) : setting_problem(line);
   }
 
