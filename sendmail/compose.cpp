@@ -1,6 +1,7 @@
 #include "sendmail/compose.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "lib/base/text.h"
@@ -127,8 +128,8 @@ Result<> Composer::store(std::string_view text) {
 Result<> Composer::check_size(std::uint64_t bytes) const {
   const auto limit = context_.site->size_limit;
   if (limit != 0 && bytes > limit)
-    return Error{Kind::data,
-                 cat("message is larger than size_limit of [spool], ", limit, " bytes")};
+    return Error{Kind::data, cat("message is larger than size_limit of [spool], ", limit, " bytes"),
+                 EFBIG};
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <new>
 
 #include "lib/base/log.h"
 #include "lib/base/process.h"
@@ -25,10 +26,25 @@ using submit::Invocation;
 // The flush is started once, after the last message of a process, by what its commits left here.
 bool stored_in_spool = false;
 
-void note_stored(const submit::Context& context, const submit::Stored& stored) {
-  stored_in_spool = stored_in_spool || stored.in_spool;
+// Does what may follow a commit. The message is in the queue: not even want of memory may make the
+// caller send it again.
+template <typename Action>
+void afterwards(Action action) noexcept {
+  try {
+    action();
+  } catch (const std::bad_alloc&) {
+    // The log line or the flush is missing; the next run delivers the message.
+  }
+}
+
+void log_stored(const submit::Context& context, const submit::Stored& stored) {
   base::log("pickup", base::Level::info,
             cat(stored.id, ": uid=", context.who->uid, " from=<", context.who->login(), ">"));
+}
+
+void note_stored(const submit::Context& context, const submit::Stored& stored) {
+  stored_in_spool = stored_in_spool || stored.in_spool;
+  afterwards([&] { log_stored(context, stored); });
 }
 
 // Reads to the end of input, or to a lone dot where a person types it.
@@ -90,9 +106,8 @@ Result<int> submit_mail(const Invocation& invocation) {
                     ? submit::serve(context, STDIN_FILENO, STDOUT_FILENO, note_stored)
                     : deliver(context, invocation);
   if (!stored_in_spool || invocation.queue_only) return status;
-  if (invocation.verbose && ::isatty(STDOUT_FILENO) == 1)
-    store::run_flush(spool.value(), place, who);
-  else store::start_flush(spool.value(), place, who);
+  const bool watched = invocation.verbose && ::isatty(STDOUT_FILENO) == 1;
+  afterwards([&] { (watched ? store::run_flush : store::start_flush)(spool.value(), place, who); });
   return status;
 }
 

@@ -1,5 +1,6 @@
 #include "sendmail/session.h"
 
+#include <cerrno>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -327,7 +328,9 @@ class Session {
 
   void refuse(const Error& error) {
     const bool permanent = error.kind == Kind::data || error.kind == Kind::usage;
-    line_.reply(cat(permanent ? "554 5.6.0 " : "451 4.3.0 ", base::printable(error.text, 400)));
+    const bool too_large = error.system_error == EFBIG;
+    const auto* code = !permanent ? "451 4.3.0 " : too_large ? "552 5.3.4 " : "554 5.6.0 ";
+    line_.reply(cat(code, base::printable(error.text, 400)));
   }
 
   // The entry's envelope is parsed again: whoever connects is not to be believed, only to be
@@ -394,7 +397,7 @@ class Session {
     entry.envelope.uid = context_.who->uid;
     const auto limit = context_.site->size_limit;
     if (limit != 0 && entry.facts.bytes > limit)
-      return Error{Kind::data, cat("message is larger than ", limit, " bytes")};
+      return Error{Kind::data, cat("message is larger than ", limit, " bytes"), EFBIG};
     if (context_.spool == nullptr) return Error{Kind::retry, context_.spool_trouble};
     TRY_LET(draft, store::Draft::create(*context_.spool, context_.clock()));
     TRY(draft.begin(entry.envelope, "", 0));

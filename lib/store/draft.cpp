@@ -136,12 +136,12 @@ Result<> Draft::finish(std::string_view late) {
 }
 
 Result<> Draft::rename_new() {
-  const std::string name = EntryName{id_, 0, written_}.text();
-  if (::renameat2(spool_->tmp(), tmp_name_.c_str(), spool_->queue(), name.c_str(),
+  queue_name_ = EntryName{id_, 0, written_}.text();
+  if (::renameat2(spool_->tmp(), tmp_name_.c_str(), spool_->queue(), queue_name_.c_str(),
                   RENAME_NOREPLACE) == 0)
     return {};
   if (errno == ENOSYS || errno == EINVAL) {  // a file system without it
-    if (::linkat(spool_->tmp(), tmp_name_.c_str(), spool_->queue(), name.c_str(), 0) == 0) {
+    if (::linkat(spool_->tmp(), tmp_name_.c_str(), spool_->queue(), queue_name_.c_str(), 0) == 0) {
       ::unlinkat(spool_->tmp(), tmp_name_.c_str(), 0);
       return {};
     }
@@ -178,13 +178,14 @@ Result<QueueId> Draft::commit() {
   auto closed = fd_.close(what_);
   fd_ = std::move(second);
   TRY(std::move(closed));
+  const std::string queue = cat(spool_->path(), "/queue");
   TRY(enter_queue());
-  const std::string name = EntryName{id_, 0, written_}.text();
+  // From here on nothing may fail for want of memory: the name is there already.
   tmp_name_.clear();
-  if (auto synced = base::sync(spool_->queue(), cat(spool_->path(), "/queue")); !synced) {
+  if (auto synced = base::sync(spool_->queue(), queue); !synced) {
     // Whether the name would survive is unknown, so it must not stay: the caller will send the
     // message again.
-    ::unlinkat(spool_->queue(), name.c_str(), 0);
+    ::unlinkat(spool_->queue(), queue_name_.c_str(), 0);
     return std::move(synced).error();
   }
   return id_;

@@ -156,7 +156,8 @@ class Draft {
   std::string what_;  // names the file in errors
   const Spool* spool_ = nullptr;
   QueueId id_;
-  std::string tmp_name_;  // empty: nothing of ours lies in tmp/
+  std::string queue_name_;  // the last one tried
+  std::string tmp_name_;    // empty: nothing of ours lies in tmp/
   base::Fd fd_;
   std::string buffer_;  // not yet written; it belongs at offset written_
   std::uint64_t written_ = 0;

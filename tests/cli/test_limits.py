@@ -207,7 +207,7 @@ def test_session_over_the_limit(make_account):
         smtp.mail("a@x.test")
         smtp.rcpt("bob@x.test")
         code, text = smtp.data(b"\r\n" + LONG)
-        assert code in (552, 554) and b"larger than size_limit" in text
+        assert code == 552 and b"larger than size_limit" in text
         smtp.sendmail("a@x.test", ["bob@x.test"], b"Subject: small\r\n\r\n")
         smtp.quit()
         assert smtp.finish() == 0

@@ -98,7 +98,7 @@ def test_smtplib_is_told_the_size_limit(make_account):
         smtp.mail("a@x.test")  # undeclared
         smtp.rcpt("b@x.test")
         code, text = smtp.data(b"Subject: s\r\n\r\n" + b"x\r\n" * 20000)
-        assert code == 554 and b"larger than size_limit" in text
+        assert code == 552 and b"larger than size_limit" in text
         assert smtp.sendmail("a@x.test", ["b@x.test"], "Subject: small\r\n\r\nx\r\n") == {}
     entry, = account.entries()
     assert b"Subject: small\n" in entry.header
