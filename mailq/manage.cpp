@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "lib/base/log.h"
 #include "lib/base/main.h"
@@ -27,8 +28,8 @@ enum class Asked { by_id, by_all };
 
 class Change {
  public:
-  Change(const std::vector<Spool>& spools, Lookup lookup, Action action, base::Time now)
-      : spools_(spools), lookup_(std::move(lookup)), action_(action), now_(now) {}
+  Change(const std::vector<Spool>& spools, Lookup lookup, Action action)
+      : spools_(spools), lookup_(std::move(lookup)), action_(action) {}
 
   void one(const std::string& id) {
     // A flush that expands a message gives its file another name; one that has gone for good is not
@@ -64,7 +65,7 @@ class Change {
     if (!lease) {
       failed(lease.error());
     } else if (lease.value()) {
-      const auto done = apply(*lease.value(), place, asked);
+      const auto done = apply(std::move(*lease.value()), place, asked);
       if (!done) failed(done.error());
     } else if (store::leased(*place.spool, place.name)) {
       failed({Kind::retry, cat(id, ": being delivered, try again")});
@@ -74,12 +75,12 @@ class Change {
     return true;
   }
 
-  Result<> apply(Lease& lease, const Place& place, Asked asked) {
+  Result<> apply(Lease lease, const Place& place, Asked asked) {
     switch (action_) {
       case Action::remove: return remove(lease, place);
       case Action::hold: return hold(lease, place, asked);
-      case Action::release: return release(lease, place, asked);
-      default: return retry(lease, place, asked);
+      case Action::release: return release(std::move(lease), place, asked);
+      default: return retry(std::move(lease), place, asked);
     }
   }
 
@@ -104,22 +105,30 @@ class Change {
     return {};
   }
 
-  Result<> release(Lease& lease, const Place& place, Asked asked) {
+  Result<> release(Lease lease, const Place& place, Asked asked) {
     if (!lease.entry().held) return unchanged(place, asked, "not on hold");
     TRY(lease.set_held(false));
-    note(outcome_.due, place.spool);
+    TRY(become_due(std::move(lease), place));
     done(place, "released from hold");
     return {};
   }
 
-  Result<> retry(Lease& lease, const Place& place, Asked asked) {
+  Result<> retry(Lease lease, const Place& place, Asked asked) {
     if (lease.entry().held) {
       if (asked == Asked::by_all) return {};
       return Error{Kind::unavailable, cat(place.name.id.text(), ": on hold, release it first")};
     }
-    TRY(lease.set_next_attempt(now_));
-    note(outcome_.due, place.spool);
+    TRY(become_due(std::move(lease), place));
     done(place, "due now");
+    return {};
+  }
+
+  // Not before the lease has ended: a flush that finds an entry leased passes it over until its
+  // time changes, and ours will not start beside that one.
+  Result<> become_due(Lease lease, const Place& place) {
+    { const Lease ended = std::move(lease); }
+    TRY(store::make_due(*place.spool, place.name));
+    note(outcome_.due, place.spool);
     return {};
   }
 
@@ -146,7 +155,6 @@ class Change {
   const std::vector<Spool>& spools_;
   Lookup lookup_;
   Action action_;
-  base::Time now_;
   Outcome outcome_;
   std::vector<const Spool*> emptied_;
 };
@@ -154,9 +162,9 @@ class Change {
 }  // namespace
 
 Result<Outcome> change(const std::vector<Spool>& spools, Action action,
-                       const std::vector<std::string>& ids, base::Time now) {
+                       const std::vector<std::string>& ids) {
   TRY_LET(lookup, Lookup::read(spools));
-  Change change(spools, std::move(lookup), action, now);
+  Change change(spools, std::move(lookup), action);
   for (const auto& id : ids) {
     if (id == "ALL") change.all();
     else change.one(id);

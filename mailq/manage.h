@@ -25,7 +25,7 @@ struct Outcome {
 /// message is told and counts in the status; the others follow. Errors: io, retry (a queue cannot
 /// be read).
 base::Result<Outcome> change(const std::vector<store::Spool>& spools, listing::Action action,
-                             const std::vector<std::string>& ids, base::Time now);
+                             const std::vector<std::string>& ids);
 
 /// Print envelope and message of these queue IDs. No lock is taken: what is being delivered is
 /// shown too. To a terminal goes nothing that could drive it, elsewhere every byte of the message.

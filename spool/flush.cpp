@@ -72,8 +72,7 @@ Result<> SpoolRun::wake(const Wanted& wanted) {
   for (const auto& name : listing.entries) {
     if (wanted.id && *wanted.id != name.id.text()) continue;
     if ((wanted.recipient || wanted.sender) && !wanted_by_address(spool_, name, wanted)) continue;
-    // A run that is on sees the new time too; no lock is needed for that.
-    ::utimensat(spool_.queue(), name.text().c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
+    (void)store::make_due(spool_, name);
   }
   return {};
 }

@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,6 +18,7 @@
 #include "lib/base/file.h"
 #include "lib/base/process.h"
 #include "lib/base/text.h"
+#include "spool/stream.h"
 
 namespace spool {
 
@@ -58,7 +60,8 @@ Result<std::string> from_file(const std::string& path, uid_t uid) {
 }
 
 // What comes until the command has ended, though a process that it left behind (an agent, say) may
-// hold the pipe for ever; nullopt: no end within 30 seconds, or more than any password.
+// hold the pipe for ever; nullopt: no end within 30 seconds or before SIGTERM, or more than any
+// password.
 std::optional<std::string> output_of(int reader, int process) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   std::string text;
@@ -67,14 +70,15 @@ std::optional<std::string> output_of(int reader, int process) {
                           deadline - std::chrono::steady_clock::now())
                           .count();
     pollfd polls[] = {{reader, POLLIN, 0}, {process, POLLIN, 0}};
-    if (left <= 0) break;
-    if (::poll(polls, 2, static_cast<int>(left)) < 0 && errno != EINTR) break;
+    if (left <= 0 || stop_requested()) break;
+    if (::poll(polls, 2, static_cast<int>(std::min<long>(left, 1000))) < 0 && errno != EINTR) break;
     char buffer[4096];
     const auto got = ::read(reader, buffer, sizeof buffer);
     if (got > 0) text.append(buffer, static_cast<std::size_t>(got));
     // Looked at before the read: all that the command wrote has been read then.
-    const bool ended = polls[1].revents != 0;
-    if (got == 0 || (got < 0 && ended)) return text;
+    const bool ended = polls[1].revents != 0 || process < 0;
+    if (got <= 0 && ended) return text;
+    if (got == 0) reader = -1;  // it said all, but its status is yet to come
   }
   return std::nullopt;
 }
@@ -95,8 +99,11 @@ Result<std::string> from_command(const std::string& command, const std::string& 
   if (child < 0) return base::system_error(Kind::retry, "password command", "fork", errno);
   if (child == 0) {
     ::setpgid(0, 0);
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::signal(SIGPIPE, SIG_DFL);
     ::dup2(writer.number(), STDOUT_FILENO);
+    // libcurl's sockets are open to whom we exec: an agent that stays would keep the session.
+    ::close_range(3, ~0U, 0);
     (void)base::exec("/bin/sh", {"sh", "-c", command}, base::clean_environment(home, ""));
     ::_exit(127);
   }
@@ -106,6 +113,7 @@ Result<std::string> from_command(const std::string& command, const std::string& 
   if (!text) ::kill(-child, SIGKILL);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+  if (!text && stop_requested()) return Error{Kind::retry, "stopped"};
   if (!text) return Error{Kind::retry, "password command: no end within 30 seconds"};
   TRY(exit_of(status));
   return std::move(*text);

@@ -273,6 +273,14 @@ Result<> Lease::set_next_attempt(base::Time time) {
   return {};
 }
 
+Result<> make_due(const Spool& spool, const EntryName& name) {
+  const std::string text = name.text();
+  if (::utimensat(spool.queue(), text.c_str(), nullptr, AT_SYMLINK_NOFOLLOW) == 0 ||
+      errno == ENOENT)
+    return {};
+  return base::system_error(spool.named("queue", text), "set time", errno);
+}
+
 void clean_tmp(const Spool& spool, base::Time now) {
   Fd fd(::openat(spool.tmp(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(fd ? ::fdopendir(fd.number()) : nullptr,

@@ -200,6 +200,10 @@ class Lease {
   Entry entry_;
 };
 
+/// Make an entry due. No lease is needed: a run that is on sees the new time and looks at the entry
+/// again, so whoever holds one ends it first. One that has gone is no error. Errors: io, retry.
+base::Result<> make_due(const Spool& spool, const EntryName& name);
+
 /// Move what is not understood to bad/, never deleting it; the new name. Errors: io, retry.
 base::Result<std::string> quarantine(const Spool& spool, const std::string& name);
 

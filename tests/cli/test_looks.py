@@ -6,6 +6,7 @@ import subprocess
 import time
 
 import pytest
+from support.smtpd import Gate
 
 MESSAGE = "Subject: hi\n\nhello\n"
 
@@ -94,3 +95,43 @@ def test_what_comes_between_the_last_pass_and_the_lock_is_not_missed(account, sm
     assert account.entries() == []
     trace = (account.work / "trace").read_text()
     assert trace.count("LOCK_UN") == 2  # one flush did it all
+
+
+def fill_pipe():
+    """A pipe that whoever writes to it waits at."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    try:
+        while True:
+            os.write(writer, b"x" * 4096)
+    except BlockingIOError:
+        os.set_blocking(writer, True)
+    return reader, writer
+
+
+@pytest.mark.parametrize("action", ["--release", "--retry"])
+def test_what_mailq_makes_due_beside_a_run_is_tried_by_that_run(account, smtpd, action):
+    first, second = Gate(), Gate()
+    server = smtpd({"dot": [first, second]})
+    account.relay_through(server, security="none")
+    middle = queue(account, 3)[1]
+    put_off([middle])
+    name = middle.name.partition(".")[0]
+    if action == "--release":
+        assert account.mailq("--hold", name).returncode == 0
+    flush = subprocess.Popen([account.programs["postbag-flush"]], env=account.env, cwd=account.work)
+    first.wait_reached()
+    reader, writer = fill_pipe()
+    mailq = subprocess.Popen([account.programs["mailq"], action, name], env=account.env, stderr=writer)
+    account.wait_until(lambda: middle.stat().st_mtime <= time.time(), what="mailq's change")
+    first.open()
+    second.wait_reached()  # the run has passed the middle one, and mailq is still at it
+    os.close(writer)
+    while os.read(reader, 65536):
+        pass
+    os.close(reader)
+    assert mailq.wait(10) == 0
+    second.open()
+    assert flush.wait(10) == 0
+    account.wait_until_idle()
+    assert len(server.messages) == 3 and account.entries() == []

@@ -352,3 +352,48 @@ def test_the_log_says_what_became_of_it_and_controls_nothing(account, smtpd):
     assert b"status=deferred (host localhost[127.0.0.1]:" in done.stderr
     assert entries.committed(account.spool)[0].id.encode() in done.stderr
     assert subprocess.run(["grep", "-c", "\x1b", "-r", str(account.spool)], check=False, capture_output=True).returncode
+
+
+# A password command.
+
+
+def relay_with_command(account, server, certs, command):
+    account.relay_through(server, user="me", password=f"command {command}", ca=certs.ca)
+    queue_one(account)
+
+
+def test_a_password_command_is_given_no_descriptor_of_ours(account, smtpd, certs):
+    server = smtpd(certificate=certs.good, passwords=PASSWORDS)
+    relay_with_command(account, server, certs, "readlink /proc/self/fd/* >fds; echo open sesame")
+    flushed(account)
+    assert len(server.messages) == 1
+    # Not the session's socket: an agent that the command leaves behind would hold it open.
+    assert "socket:" not in (account.work / "fds").read_text()
+
+
+def test_a_password_command_that_closes_its_output_has_no_more_time_than_others(account, smtpd, certs):
+    server = smtpd(certificate=certs.good, passwords=PASSWORDS)
+    relay_with_command(account, server, certs, "echo open sesame; exec >&-; sleep 300")
+    account.flush(timeout=45)
+    assert "password command: no end within 30 seconds" in why(account) and waits(account)
+
+
+def test_sigterm_does_not_wait_for_a_password_command(account, smtpd, certs):
+    server = smtpd(certificate=certs.good, passwords=PASSWORDS)
+    relay_with_command(account, server, certs, "echo $$ >pid; exec sleep 300")
+    flush = subprocess.Popen([account.programs["postbag-flush"]], env=account.env, cwd=account.work)
+    account.wait_until(lambda: (account.work / "pid").exists() and (account.work / "pid").read_text())
+    flush.terminate()
+    assert flush.wait(10) == 0 and waits(account)
+    assert not Path("/proc", (account.work / "pid").read_text().strip()).exists()
+
+
+def test_a_password_command_ends_with_a_flush_that_is_killed(account, smtpd, certs):
+    server = smtpd(certificate=certs.good, passwords=PASSWORDS)
+    relay_with_command(account, server, certs, "echo $$ >pid; exec sleep 300")
+    flush = subprocess.Popen([account.programs["postbag-flush"]], env=account.env, cwd=account.work)
+    account.wait_until(lambda: (account.work / "pid").exists() and (account.work / "pid").read_text())
+    flush.kill()
+    flush.wait()
+    process = Path("/proc", (account.work / "pid").read_text().strip(), "cmdline")
+    account.wait_until(lambda: not process.exists() or not process.read_bytes(), what="the command's end")
