@@ -1,4 +1,4 @@
-"""Mistakes in postbag.ini are told with file and line; the flush waits for their mending, sendmail stores all the same."""
+"""Mistakes in postbag.ini are told with file and line; the flush waits for their mending, sendmail stores mail."""
 
 import re
 from pathlib import Path
@@ -126,7 +126,8 @@ def test_a_bom_and_indentation_change_nothing(account):
 @pytest.mark.parametrize("lines, text", [
     ("user = me\npassword = hunter2\n", "password: not keyring, file PATH, command CMD, credential NAME, netrc or "
      "text SECRET"),
-    ("user = me\npassword hunter2\n", NO_LINE), ("user = me\npasswort = hunter2\n", "unknown key 'passwort' in [smarthost]"),
+    ("user = me\npassword hunter2\n", NO_LINE),
+    ("user = me\npasswort = hunter2\n", "unknown key 'passwort' in [smarthost]"),
     ("user = me\npassword = netrc\npassword = text hunter2\n", "'password' is given twice, first in line 6")])
 def test_no_error_holds_the_secret(account, lines, text):
     configure(account, "[smarthost]\nhost = a\n" + lines)

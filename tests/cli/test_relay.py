@@ -222,7 +222,8 @@ def test_a_certificate_that_is_not_right_delays(account, smtpd, certs, certifica
     pytest.param({"starttls": "454 4.7.0 not now"}, {}, "STARTTLS denied", id="refused"),
     pytest.param({"starttls": b"220 go\r\n250 AUTH PLAIN\r\n"}, {}, "", id="injected"),
     pytest.param({"tls": Close()}, {}, "", id="no-handshake"),
-    pytest.param({"ehlo2": "502 5.5.1 no"}, {}, "Remote access denied: 502 (the server said: 502 5.5.1 no)", id="ehlo-in-tls"),
+    pytest.param({"ehlo2": "502 5.5.1 no"}, {}, "Remote access denied: 502 (the server said: 502 5.5.1 no)",
+                 id="ehlo-in-tls"),
 ])
 def test_without_tls_nothing_is_said(account, smtpd, certs, script, settings, reason):
     server = smtpd(script, **{"certificate": certs.good, "passwords": PASSWORDS, "auth_in_clear": True, **settings})

@@ -267,7 +267,8 @@ def test_the_reserve_is_made_and_given_up_on_a_full_disk(world, smtpd, programs)
     place.path("/root/spool").mkdir()
     assert place.run(["mount", "-t", "tmpfs", "-o", "size=400k,mode=0700", "tmpfs", "/root/spool"]).returncode == 0
     config = place.path("/root/p.ini")
-    config.write_text(f"[spool]\ndirectory = /root/spool\n[smarthost]\nhost = localhost:{server.port}\nsecurity = none\n")
+    config.write_text("[spool]\ndirectory = /root/spool\n"
+                      f"[smarthost]\nhost = localhost:{server.port}\nsecurity = none\n")
     env = {"POSTBAG_CONFIG": "/root/p.ini"}
     sendmail, flush = ([binaries[name]] for name in ("sendmail", "postbag-flush"))
     assert place.run([*flush], env=env).returncode == 0
