@@ -115,9 +115,13 @@ Result<bool> SpoolRun::pass() {
   for (const auto& name : listing.entries) {
     if (stop_requested()) return false;
     if (!attempt_now(name)) continue;
+    answered_ = scheduled_ = false;
     worked = attempt(name, listing.superseded) || worked;
-    // What is left behind is not looked at again in this run unless its time is set anew.
-    if (const auto next = next_attempt_of(spool_, name)) attempted_[name.id] = *next;
+    // What a server put off is tried again when its time comes, in a long run too. What nobody was
+    // asked about waits for the next run, unless somebody sets its time anew.
+    const auto next = answered_ && scheduled_ ? std::nullopt : next_attempt_of(spool_, name);
+    if (next) attempted_[name.id] = *next;
+    else attempted_.erase(name.id);
   }
   return worked;
 }
@@ -145,11 +149,23 @@ Result<> SpoolRun::run(base::Fd lock) {
   }
 }
 
+// Of two complete entries with one ID the higher generation counts. The lower one must be gone for
+// good before anything is sent: after a power cut it would come back and be sent again.
+Result<> SpoolRun::drop_superseded(const EntryName& name,
+                                   const std::vector<EntryName>& superseded) {
+  bool dropped = false;
+  for (const auto& older : superseded) {
+    if (older.id != name.id) continue;
+    ::unlinkat(spool_.queue(), older.text().c_str(), 0);
+    dropped = true;
+  }
+  return dropped ? base::sync(spool_.queue(), cat(spool_.path(), "/queue")) : Result<>();
+}
+
 void SpoolRun::handle(store::Lease& lease, const std::vector<EntryName>& superseded) {
   const auto& name = lease.name();
-  for (const auto& older :
-       superseded)  // of two complete entries with one ID the higher generation counts
-    if (older.id == name.id) ::unlinkat(spool_.queue(), older.text().c_str(), 0);
+  if (const auto dropped = drop_superseded(name, superseded); !dropped)
+    return base::log("qmgr", Level::warning, dropped.error().text);
   leased_at_ = clock_();
   in_doubt_ = false;
   const auto& entry = lease.entry();
@@ -176,7 +192,7 @@ void SpoolRun::handle(store::Lease& lease, const std::vector<EntryName>& superse
 
 // A smarthost that took nobody in is asked no more in this run: one timeout, one login, not one a
 // message.
-Answer SpoolRun::ask(const Batch& batch, const Job& job) {
+Answer SpoolRun::ask(const Batch& batch, const Job& job, bool list) {
   const auto refuse = [&](const rfc::Outcome& outcome) {
     Answer answer;
     answer.session_failed = true;
@@ -185,7 +201,7 @@ Answer SpoolRun::ask(const Batch& batch, const Job& job) {
   };
   if (const auto down = down_.find(batch.smarthost); down != down_.end())
     return refuse(down->second);
-  if (unrecordable_ && job.recipients.size() > 1)
+  if (unrecordable_ && list)
     return refuse({rfc::Outcome::Kind::delayed,
                    {4, 3, 1},
                    "the spool cannot be written; a list would be sent twice"});
@@ -198,7 +214,9 @@ Answer SpoolRun::ask(const Batch& batch, const Job& job) {
     worker = workers_.insert_or_assign(batch.smarthost, std::move(started).value()).first;
   }
   Answer answer = worker->second.deliver(job);
-  if (answer.session_failed) down_[batch.smarthost] = answer.verdict.outcomes.front();
+  // One that takes the connection but answers nothing to MAIL, even on a new one, costs as much.
+  if (answer.session_failed || !answer.verdict.begun)
+    down_[batch.smarthost] = answer.verdict.outcomes.front();
   return answer;
 }
 
@@ -210,7 +228,8 @@ void SpoolRun::relay(store::Lease& lease, const Batch& batch, store::Why& why) {
           entry.facts,
           lease.descriptor(),
           entry.message_offset};
-  const Answer answer = ask(batch, job);
+  const Answer answer = ask(batch, job, entry.done.size() > 1);
+  answered_ = answered_ || !answer.session_failed;
   in_doubt_ = in_doubt_ || answer.verdict.in_doubt;
   std::vector<std::size_t> delivered;
   for (std::size_t i = 0; i < batch.recipients.size(); ++i) {
@@ -247,8 +266,9 @@ void SpoolRun::settle(store::Lease& lease, store::Why& why) {
   if (const auto saved = store::save_why(spool_, lease.name().id, why); !saved)
     base::log("qmgr", Level::warning, saved.error().text);
   const auto next = next_attempt(why, clock_(), policy_, in_doubt_, random_number());
-  if (const auto set = lease.set_next_attempt(next); !set)
-    base::log("qmgr", Level::warning, set.error().text);
+  const auto set = lease.set_next_attempt(next);
+  scheduled_ = static_cast<bool>(set);
+  if (!set) base::log("qmgr", Level::warning, set.error().text);
 }
 
 void SpoolRun::log_outcome(const store::Lease& lease, std::size_t recipient, const Answer& answer,

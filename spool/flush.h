@@ -36,9 +36,11 @@ class SpoolRun {
   base::Result<bool> pass();
   bool attempt_now(const store::EntryName& name);
   bool attempt(const store::EntryName& name, const std::vector<store::EntryName>& superseded);
+  base::Result<> drop_superseded(const store::EntryName& name,
+                                 const std::vector<store::EntryName>& superseded);
   void handle(store::Lease& lease, const std::vector<store::EntryName>& superseded);
   void relay(store::Lease& lease, const Batch& batch, store::Why& why);
-  Answer ask(const Batch& batch, const Job& job);
+  Answer ask(const Batch& batch, const Job& job, bool list);
   void settle(store::Lease& lease, store::Why& why);
   void record(store::Lease& lease, const std::vector<std::size_t>& delivered);
   void put_aside(const std::string& name, std::string_view reason);
@@ -57,6 +59,8 @@ class SpoolRun {
       attempted_;  // entries of this run, and the mtime they were left with
   base::Time leased_at_;
   bool in_doubt_ = false;
+  bool answered_ = false;      // some server had a word on the entry at hand
+  bool scheduled_ = false;     // its next attempt was set
   bool unrecordable_ = false;  // a status byte could not be written: no more lists leave
 };
 

@@ -83,12 +83,19 @@ Result<int> run_flush(base::Args args) {
   auto settings = spool::load_settings(place);
   if (!settings) return refuse(settings.error(), options.verbose);
   for (const auto& remark : settings.value().remarks) base::log("qmgr", Level::warning, remark);
-  spool::request_stop_on_sigterm();
+  spool::request_stop_on_signals();
   TRY_LET(spools, store::open_spools(settings.value().site, place, who));
-  for (const auto& spool : spools)
-    if (!spool::stop_requested())
-      TRY(flush_spool(spool, settings.value(), options, who, place.home));
-  return EX_OK;
+  int status = EX_OK;
+  for (const auto& spool : spools) {
+    if (spool::stop_requested()) break;
+    // One that is in trouble keeps no mail from leaving the others.
+    const auto done = flush_spool(spool, settings.value(), options, who, place.home);
+    if (done) continue;
+    base::complain(done.error().text);
+    base::log("qmgr", Level::error, done.error().text);
+    status = static_cast<int>(done.error().kind);
+  }
+  return status;
 }
 
 }  // namespace

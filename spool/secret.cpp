@@ -18,6 +18,7 @@
 #include "lib/base/file.h"
 #include "lib/base/process.h"
 #include "lib/base/text.h"
+#include "lib/base/user.h"
 #include "spool/stream.h"
 
 namespace spool {
@@ -90,11 +91,14 @@ Result<> exit_of(int status) {
 }
 
 // What a command prints on standard output.
-Result<std::string> from_command(const std::string& command, const std::string& home) {
+Result<std::string> from_command(const std::string& command, const std::string& home, uid_t uid) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return base::system_error("password command", "pipe", errno);
   Fd reader(ends[0]), writer(ends[1]);
   ::fcntl(reader.number(), F_SETFL, O_NONBLOCK);
+  const auto user = base::find_user(uid);
+  const auto environment =
+      base::clean_environment(home.empty() ? "/" : home, user ? user->name : "");
   const pid_t child = ::fork();
   if (child < 0) return base::system_error(Kind::retry, "password command", "fork", errno);
   if (child == 0) {
@@ -104,7 +108,7 @@ Result<std::string> from_command(const std::string& command, const std::string& 
     ::dup2(writer.number(), STDOUT_FILENO);
     // libcurl's sockets are open to whom we exec: an agent that stays would keep the session.
     ::close_range(3, ~0U, 0);
-    (void)base::exec("/bin/sh", {"sh", "-c", command}, base::clean_environment(home, ""));
+    (void)base::exec("/bin/sh", {"sh", "-c", command}, environment);
     ::_exit(127);
   }
   writer.reset();
@@ -127,13 +131,12 @@ Result<std::string> from_credential(const std::string& name, uid_t uid) {
   return from_file(cat(folder, "/", name), uid);
 }
 
-Result<std::string> from_netrc(const Smarthost& smarthost, const std::string& home, uid_t uid) {
+Result<std::string> from_netrc(const Smarthost& smarthost, const Host& host,
+                               const std::string& home, uid_t uid) {
   TRY_LET(text, from_file(home + "/.netrc", uid));
-  for (const auto& host : smarthost.hosts)
-    if (auto password = netrc_password(text, host.name, smarthost.user))
-      return std::move(*password);
+  if (auto password = netrc_password(text, host.name, smarthost.user)) return std::move(*password);
   return Error{Kind::config,
-               cat(home, "/.netrc: nothing for user ", smarthost.user, " at this smarthost")};
+               cat(home, "/.netrc: nothing for user ", smarthost.user, " at ", host.name)};
 }
 
 }  // namespace
@@ -166,14 +169,15 @@ std::optional<std::string> netrc_password(std::string_view netrc, std::string_vi
   return here && user_fits ? password : std::nullopt;
 }
 
-Result<Password> fetch_password(const Smarthost& smarthost, const std::string& home, uid_t uid) {
+Result<Password> fetch_password(const Smarthost& smarthost, const Host& host,
+                                const std::string& home, uid_t uid) {
   const auto fetch = [&]() -> Result<std::string> {
     const auto& argument = smarthost.password.argument;
     switch (smarthost.password.source) {
       case Secret::Source::file: return from_file(argument, uid);
-      case Secret::Source::command: return from_command(argument, home);
+      case Secret::Source::command: return from_command(argument, home, uid);
       case Secret::Source::credential: return from_credential(argument, uid);
-      case Secret::Source::netrc: return from_netrc(smarthost, home, uid);
+      case Secret::Source::netrc: return from_netrc(smarthost, host, home, uid);
       case Secret::Source::text: return argument;
       case Secret::Source::none:
       case Secret::Source::keyring: break;

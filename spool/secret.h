@@ -25,9 +25,10 @@ class Password {
 std::optional<std::string> netrc_password(std::string_view netrc, std::string_view host,
                                           std::string_view user);
 
-/// Fetch it. A file must belong to this user or root and be unreadable to others; a command's first
-/// line counts, within 30 seconds. Errors: config, retry; the text never holds the secret.
-base::Result<Password> fetch_password(const Smarthost& smarthost, const std::string& home,
-                                      uid_t uid);
+/// Fetch it; `host` is the one that was connected to. A file must belong to this user or root and
+/// be unreadable to others; a command's first line counts, within 30 seconds. Errors: config,
+/// retry; the text never holds the secret.
+base::Result<Password> fetch_password(const Smarthost& smarthost, const Host& host,
+                                      const std::string& home, uid_t uid);
 
 }  // namespace spool

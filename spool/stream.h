@@ -25,9 +25,9 @@ class Stream {
   virtual void await_last_reply(bool patient) = 0;
 };
 
-/// Set by SIGTERM: before the final dot the connection is dropped, after it the reply is awaited a
-/// little longer.
+/// Set by SIGTERM, SIGINT and SIGHUP: before the final dot the connection is dropped, after it the
+/// reply is awaited a little longer.
 bool stop_requested();
-void request_stop_on_sigterm();
+void request_stop_on_signals();
 
 }  // namespace spool

@@ -79,7 +79,8 @@ std::string pack_answer(const Answer& answer) {
   packer.number(verdict_frame).number(answer.session_failed).text(answer.relay);
   packer.number(static_cast<std::uint64_t>(answer.connect_seconds * 1e6));
   packer.number(static_cast<std::uint64_t>(answer.transmit_seconds * 1e6));
-  packer.number(answer.verdict.in_doubt).number(answer.verdict.outcomes.size());
+  packer.number(answer.verdict.in_doubt).number(answer.verdict.begun);
+  packer.number(answer.verdict.outcomes.size());
   for (const auto& outcome : answer.verdict.outcomes) {
     const auto number = [](int value) { return static_cast<std::uint64_t>(value); };
     packer.number(number(static_cast<int>(outcome.kind))).number(number(outcome.status.category));
@@ -98,6 +99,7 @@ std::optional<Answer> unpack_answer(Unpacker& unpacker, std::size_t recipients) 
   answer.connect_seconds = static_cast<double>(unpacker.number()) / 1e6;
   answer.transmit_seconds = static_cast<double>(unpacker.number()) / 1e6;
   answer.verdict.in_doubt = unpacker.number() != 0;
+  answer.verdict.begun = unpacker.number() != 0;
   if (unpacker.number() != recipients) return std::nullopt;
   for (std::size_t i = 0; i < recipients && unpacker.ok(); ++i) {
     rfc::Outcome outcome;
@@ -185,7 +187,7 @@ class SessionProcess {
       session_ = std::make_unique<Session>(*connection_, connection_->peer(), timeouts,
                                            [this] { return announce_dot(); });
       messages_ = 0;
-      auto ready = log_in();
+      auto ready = log_in(host);
       if (!ready) {
         drop();
         return Error{Kind::retry,
@@ -204,10 +206,10 @@ class SessionProcess {
     return Error{Kind::retry, std::move(told).error().text};
   }
 
-  Result<> log_in() {
+  Result<> log_in(const Host& host) {
     TRY(session_->greet(helo_));
     if (smarthost_.user.empty()) return {};
-    TRY_LET(password, fetch_password(smarthost_, home_, uid_));
+    TRY_LET(password, fetch_password(smarthost_, host, home_, uid_));
     return authenticate(*session_, smarthost_, password);
   }
 

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from support.smtpd import Gate
+from support.smtpd import Delay, Gate, Stall
 
 MESSAGE = "Subject: hi\n\nhello\n"
 
@@ -135,3 +135,32 @@ def test_what_mailq_makes_due_beside_a_run_is_tried_by_that_run(account, smtpd, 
     assert flush.wait(10) == 0
     account.wait_until_idle()
     assert len(server.messages) == 3 and account.entries() == []
+
+
+def test_what_a_server_put_off_is_tried_again_in_a_long_run(account, smtpd):
+    """Its time comes while the run is busy with others; beside a busy run no other flush would do it."""
+    server = smtpd({("rcpt", "r0@x.test"): ["451 4.7.1 greylisted"], "dot": [Delay(2.5, "250 2.0.0 Ok")]})
+    account.relay_through(server, security="none")
+    account.configure(account.config.read_text().replace("[spool]\n", "[spool]\nretry = 1s..2s\n"))
+    for number in range(2):
+        assert account.sendmail("-odq", f"r{number}@x.test", input=b"\n\nbody\n").returncode == 0
+    assert account.flush().returncode == 0
+    assert [message.addresses for message in server.messages] == [["r1@x.test"], ["r0@x.test"]]
+    assert account.entries() == []
+
+
+def test_a_smarthost_that_is_down_is_asked_once_a_run(account, smtpd):
+    server = smtpd({"greeting": "554 5.3.2 not today"})
+    account.relay_through(server, security="none")
+    account.configure(account.config.read_text().replace("[spool]\n", "[spool]\nretry = 1s..1s\n"))
+    queue(account, 5)
+    assert account.flush().returncode == 0
+    assert len(server.connections) == 1 and len(account.entries()) == 5
+
+
+def test_a_smarthost_that_says_nothing_to_mail_costs_one_timeout_a_run(account, smtpd):
+    server = smtpd({"mail": Stall()})
+    account.relay_through(server, security="none", reply_timeout="1s")
+    queue(account, 3)
+    assert account.flush().returncode == 0
+    assert server.verbs.count("MAIL") == len(server.connections) == 1 and len(account.entries()) == 3

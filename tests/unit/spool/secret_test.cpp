@@ -9,6 +9,7 @@
 #include <string>
 
 #include "lib/base/text.h"
+#include "lib/base/user.h"
 #include "tests/unit/folder.h"
 
 namespace {
@@ -17,12 +18,13 @@ using spool::Secret;
 using Source = Secret::Source;
 
 /// The password, or "KIND: error".
-std::string fetched(Source source, const std::string& argument, const std::string& home = "/none") {
+std::string fetched(Source source, const std::string& argument, const std::string& home = "/none",
+                    std::size_t host = 0) {
   spool::Smarthost smarthost;
   smarthost.user = "me";
   smarthost.hosts = {{"mail.test", 587}, {"backup.test", 587}};
   smarthost.password = {source, argument};
-  const auto password = spool::fetch_password(smarthost, home, ::geteuid());
+  const auto password = spool::fetch_password(smarthost, smarthost.hosts[host], home, ::geteuid());
   if (password) return password.value().text();
   return cat(static_cast<int>(password.error().kind), ": ", password.error().text);
 }
@@ -84,6 +86,7 @@ TEST_CASE("secret: a file's first line, kept from others") {
 TEST_CASE("secret: what a command says, and no more than its first line") {
   CHECK(fetched(Source::command, "echo first; echo second") == "first");
   CHECK(fetched(Source::command, "printf '%s' \"$HOME\"", "/home/jane") == "/home/jane");
+  CHECK(fetched(Source::command, "echo \"$LOGNAME\"") == base::find_user(::geteuid())->name);
   CHECK(fetched(Source::command, "printf hunter2; exit 3") ==
         "75: password command: failed with status 3");
   CHECK(fetched(Source::command, "kill -9 $$") == "75: password command: failed with status 137");
@@ -114,13 +117,15 @@ TEST_CASE("secret: a service manager's credential") {
         "78: credential smtp: not given to this service (LoadCredential=)");
 }
 
-TEST_CASE("secret: .netrc, for the first host that it knows") {
+TEST_CASE("secret: .netrc, for the host that is connected to and no other") {
   Folder folder;
   folder.write(".netrc", "machine backup.test login me password two\n");
-  CHECK(fetched(Source::netrc, "", folder.path()) == "two");
-  folder.write(".netrc", "machine backup.test login you password hunter2\n");
+  CHECK(fetched(Source::netrc, "", folder.path(), 1) == "two");
   CHECK(fetched(Source::netrc, "", folder.path()) ==
-        cat("78: ", folder.path(), "/.netrc: nothing for user me at this smarthost"));
+        cat("78: ", folder.path(), "/.netrc: nothing for user me at mail.test"));
+  folder.write(".netrc", "machine backup.test login you password hunter2\n");
+  CHECK(fetched(Source::netrc, "", folder.path(), 1) ==
+        cat("78: ", folder.path(), "/.netrc: nothing for user me at backup.test"));
   folder.write(".netrc", "machine backup.test login me password hunter2\n", 0644);
   CHECK(fetched(Source::netrc, "", folder.path()) ==
         cat("78: ", folder.path(), "/.netrc: a password that others can read; chmod 600 it"));
