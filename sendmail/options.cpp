@@ -154,8 +154,9 @@ class Parser {
       case 'O': long_option(word); break;
       case 'N': notify(word); break;
       case 'R': ret(word); break;
+      // Written anew where it is xtext already: of its spellings the spool takes one.
       case 'V':
-        invocation_.envid = rfc::is_xtext(word) ? std::string(word) : rfc::xtext(word);
+        invocation_.envid = rfc::xtext(rfc::from_xtext(word).value_or(std::string(word)));
         break;
       default: break;  // accepted, of no meaning here
     }

@@ -392,6 +392,9 @@ class Session {
 
   Result<Stored> take_entry(std::string_view head, std::uint64_t& left) {
     TRY_LET(entry, store::parse_entry(head));
+    // Further senders come from expanding lists, and what expands is the spool's owner alone.
+    if (entry.envelope.senders.size() != 1) return Error{Kind::data, "more than one sender"};
+    TRY(check_target(entry.envelope.senders[0].path));
     TRY_LET(recipients, submitted(std::move(entry.envelope.recipients)));
     entry.envelope.recipients = recipients.take();
     entry.envelope.uid = context_.who->uid;

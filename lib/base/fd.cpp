@@ -1,6 +1,7 @@
 #include "lib/base/fd.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,10 +19,21 @@ Result<> Fd::close(std::string_view what) {
   return {};
 }
 
+namespace {
+// Whether a call that failed is worth another try. O_NONBLOCK belongs to the open file, so a caller
+// that sets it for its own end of a terminal or socket has set it for ours.
+bool again(int fd, short events) {
+  if (errno == EINTR) return true;
+  if (errno != EAGAIN) return false;
+  pollfd poll{fd, events, 0};
+  return ::poll(&poll, 1, -1) >= 0 || errno == EINTR;
+}
+}  // namespace
+
 Result<> write_all(int fd, std::string_view data, std::string_view what) {
   while (!data.empty()) {
     const auto written = ::write(fd, data.data(), data.size());
-    if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && again(fd, POLLOUT)) continue;
     if (written <= 0) return system_error(what, "write", written < 0 ? errno : ENOSPC);
     data.remove_prefix(static_cast<std::size_t>(written));
   }
@@ -57,7 +69,7 @@ Result<std::size_t> read_some(int fd, std::span<char> buffer, std::string_view w
   for (;;) {
     const auto got = ::read(fd, buffer.data(), buffer.size());
     if (got >= 0) return static_cast<std::size_t>(got);
-    if (errno != EINTR) return system_error(Kind::io, what, "read", errno);
+    if (!again(fd, POLLIN)) return system_error(Kind::io, what, "read", errno);
   }
 }
 

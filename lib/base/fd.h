@@ -38,14 +38,16 @@ class Fd {
   int number_ = -1;
 };
 
-/// Write everything, through interrupts and short writes. Errors: io, retry (disk full).
+/// Write everything, through interrupts and short writes, waiting where the descriptor would not.
+/// Errors: io, retry (disk full).
 Result<> write_all(int fd, std::string_view data, std::string_view what);
 /// Write everything at `offset`. Errors: io, retry.
 Result<> write_all_at(int fd, std::string_view data, std::uint64_t offset, std::string_view what);
 /// Read until `buffer` is full or the file ends; the number of bytes read. Errors: io.
 Result<std::size_t> read_at(int fd, std::span<char> buffer, std::uint64_t offset,
                             std::string_view what);
-/// One read through interrupts; 0 at the end. Errors: io.
+/// One read through interrupts; 0 at the end. It waits for data on a non-blocking descriptor too.
+/// Errors: io.
 Result<std::size_t> read_some(int fd, std::span<char> buffer, std::string_view what);
 /// fsync. Errors: io, retry.
 Result<> sync(int fd, std::string_view what);

@@ -34,7 +34,8 @@ bool is_xtext(std::string_view text) { return from_xtext(text).has_value(); }
 std::string xtext(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (xtext_as_it_is(c)) out.push_back(c);
+    // Brackets may stand as they are, but the spool has a use of its own for them.
+    if (xtext_as_it_is(c) && c != '<' && c != '>') out.push_back(c);
     else append_hex(out, '+', c);
   }
   return out;

@@ -10,6 +10,7 @@ namespace rfc {
 
 /// Whether `text` is xtext: printable ASCII but '+' and '=', and "+HH" with upper-case hex digits.
 bool is_xtext(std::string_view text);
+/// The same text as xtext, in which '<' and '>' are "+HH" too.
 std::string xtext(std::string_view text);
 /// nullopt if it is not xtext.
 std::optional<std::string> from_xtext(std::string_view text);

@@ -153,7 +153,8 @@ def test_notify(account, words, notify):
 @pytest.mark.parametrize("words, sender", [("-R hdrs", {"ret": "hdrs"}), ("-RFULL", {"ret": "full"}),
                                            ("-V abc", {"envid": "abc"}),
                                            ("-V00000001", {"envid": "00000001"}), ("-V a=b", {"envid": "a+3Db"}),
-                                           ("-V a+3Db", {"envid": "a+3Db"}), ("-Vxy", {"envid": "xy"}), ("-V ", {}),
+                                           ("-V a+3Db", {"envid": "a+3Db"}),
+                                           ("-V <a@x.test>", {"envid": "+3Ca@x.test+3E"}), ("-Vxy", {"envid": "xy"}), ("-V ", {}),
                                            ("-R hdrs -V q", {"ret": "hdrs", "envid": "q"})],
                          ids=lambda value: value if isinstance(value, str) else "")
 def test_ret_and_envid(account, words, sender):

@@ -6,6 +6,7 @@ import pwd
 import resource
 import shlex
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -23,6 +24,29 @@ def shell(account, program, arguments, prelude="", redirections="", **more):
     command = " ".join(shlex.quote(str(word)) for word in (account.programs[program], *arguments))
     return subprocess.run(["/bin/sh", "-c", f"{prelude}\nexec {command} {redirections}"], env=account.env,
                           cwd=account.work, capture_output=True, timeout=30, check=False, **{"input": TEXT, **more})
+
+
+@pytest.mark.parametrize("arguments", [TO, ("-bs",)], ids=["message", "smtp"])
+def test_input_that_does_not_block_is_waited_for(account, arguments):
+    """O_NONBLOCK is the open file's, so a caller that sets it for itself sets it for us."""
+    theirs, ours = socket.socketpair()
+    theirs.settimeout(30)
+    ours.setblocking(False)
+    with theirs, subprocess.Popen([account.programs["sendmail"], *arguments], env=account.env, cwd=account.work,
+                                  stdin=ours, stdout=ours, stderr=subprocess.PIPE) as process:
+        ours.close()
+        if arguments == TO:
+            theirs.sendall(TEXT[:9])
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.2)
+            theirs.sendall(TEXT[9:])
+        else:
+            assert theirs.recv(100).startswith(b"220 ")
+            theirs.sendall(b"NOOP\r\nQUIT\r\n")
+        theirs.shutdown(socket.SHUT_WR)
+        assert (process.wait(30), process.stderr.read()) == (0, b"")
+    if arguments == TO:
+        assert only_entry(account).body == b"hello\n"
 
 
 # A11: closed descriptors.
