@@ -8,10 +8,11 @@
 //   time SECONDS.MICROS       arrival
 //   uid N                     who submitted it
 //   from I <sender> …         I counts from 0; ret= and envid= of RFC 3461
-//   done N bytes              one status byte a recipient: . pending, D done, B bounced, X handed
-//   over to K I … <original> <address> check HEX                 CRC-64/XZ over all lines above but
-//   state, facts and done pad …                     blanks that leave room for header fields known
-//   only at the end of the message (empty line, message)
+//   done N bytes              a byte each: . pending, D done, B bounced, X handed over
+//   to K I … <original> <address>
+//   check HEX                 CRC-64/XZ over all lines above but state, facts and done
+//   pad …                     blanks: room for fields known only at the message's end
+//   (empty line, message)
 #pragma once
 
 #include <cstdint>
