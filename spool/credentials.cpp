@@ -1,7 +1,5 @@
 #include "spool/credentials.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 
 #include "lib/base/text.h"
@@ -14,15 +12,6 @@ using base::Kind;
 using base::Result;
 using rfc::SmtpReply;
 
-std::string base64(std::string_view text) {
-  std::string encoded(4 * ((text.size() + 2) / 3) + 1, '\0');
-  const int length = ::EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
-                                       reinterpret_cast<const unsigned char*>(text.data()),
-                                       static_cast<int>(text.size()));
-  encoded.resize(static_cast<std::size_t>(length));
-  return encoded;
-}
-
 namespace {
 
 Result<SmtpReply> plain(Session& session, const std::string& user, const Password& password) {
@@ -31,15 +20,15 @@ Result<SmtpReply> plain(Session& session, const std::string& user, const Passwor
   message += user;
   message.push_back('\0');
   const Password whole(message + password.text());
-  return session.exchange(cat("AUTH PLAIN ", base64(whole.text())));
+  return session.exchange(cat("AUTH PLAIN ", base::base64(whole.text())));
 }
 
 Result<SmtpReply> login(Session& session, const std::string& user, const Password& password) {
   TRY_LET(first, session.exchange("AUTH LOGIN"));
   if (first.code != 334) return first;
-  TRY_LET(second, session.exchange(base64(user)));
+  TRY_LET(second, session.exchange(base::base64(user)));
   if (second.code != 334) return second;
-  return session.exchange(base64(password.text()));
+  return session.exchange(base::base64(password.text()));
 }
 
 }  // namespace

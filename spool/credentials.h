@@ -7,9 +7,6 @@
 
 namespace spool {
 
-/// Base64 (RFC 4648 section 4) on one line.
-std::string base64(std::string_view text);
-
 /// Authenticate, by the smarthost's `auth` in that order, else PLAIN, then LOGIN; a mechanism that
 /// the server refuses as such (504) is followed by the next one. Only 235 is success. Errors:
 /// retry, with the server's words: a wrong password is our set-up's fault, never the mail's.

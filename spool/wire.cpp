@@ -89,19 +89,6 @@ namespace {
 constexpr std::size_t largest_encoded_line = 76;  // RFC 2045 section 6.7 (5) and 6.8
 constexpr std::string_view from_mark = "From ";
 
-void put_base64(std::string_view bytes, std::string& out) {
-  constexpr std::string_view digits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const auto byte = [&](std::size_t i) {
-    return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U;
-  };
-  const unsigned bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-  out.push_back(digits[bits >> 18]);
-  out.push_back(digits[bits >> 12 & 63]);
-  out.push_back(bytes.size() > 1 ? digits[bits >> 6 & 63] : '=');
-  out.push_back(bytes.size() > 2 ? digits[bits & 63] : '=');
-}
-
 void put_hex(char c, std::string& out) {
   constexpr std::string_view hex = "0123456789ABCDEF";
   const auto byte = static_cast<unsigned char>(c);
@@ -153,7 +140,7 @@ void BodyEncoder::append(std::string_view piece, std::string& out) {
 void BodyEncoder::finish(std::string& out) {
   if (encoding_ == TransferEncoding::quoted_printable) encode_quoted(true, out);
   if (encoding_ == TransferEncoding::base64) {
-    if (!held_.empty()) put_base64(held_, out);
+    if (!held_.empty()) base::append_base64(held_, out);
     if (!held_.empty() || column_ > 0) out.push_back('\n');
   }
   held_.clear();
@@ -190,7 +177,7 @@ bool BodyEncoder::quote_first(std::string_view rest, bool last, std::string& out
 void BodyEncoder::encode_base64(std::string& out) {
   std::string_view rest = held_;
   for (; rest.size() >= 3; rest.remove_prefix(3)) {
-    put_base64(rest.substr(0, 3), out);
+    base::append_base64(rest.substr(0, 3), out);
     column_ += 4;
     if (column_ < largest_encoded_line) continue;
     out.push_back('\n');

@@ -162,4 +162,25 @@ std::string json_escaped(std::string_view text) {
   return out;
 }
 
+void append_base64(std::string_view bytes, std::string& out) {
+  constexpr std::string_view digits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (; !bytes.empty(); bytes.remove_prefix(std::min<std::size_t>(3, bytes.size()))) {
+    const auto byte = [&](std::size_t i) {
+      return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U;
+    };
+    const unsigned bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+    out.push_back(digits[bits >> 18]);
+    out.push_back(digits[bits >> 12 & 63]);
+    out.push_back(bytes.size() > 1 ? digits[bits >> 6 & 63] : '=');
+    out.push_back(bytes.size() > 2 ? digits[bits & 63] : '=');
+  }
+}
+
+std::string base64(std::string_view bytes) {
+  std::string out;
+  append_base64(bytes, out);
+  return out;
+}
+
 }  // namespace base

@@ -72,6 +72,9 @@ std::optional<Number> to_number(std::string_view text, int radix = 10) {
 /// UTF-8 boundary, then
 /// "..."); invalid UTF-8 bytes become `?`.
 std::string printable(std::string_view text, std::size_t limit = 1000);
+/// Base64 (RFC 4648 section 4), padded, on one line.
+std::string base64(std::string_view bytes);
+void append_base64(std::string_view bytes, std::string& out);
 /// Whether all of it is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms).
 bool valid_utf8(std::string_view text);
 /// Length of the well-formed UTF-8 sequence at the start of text (1 to 4), 0 if there is none.

@@ -91,23 +91,6 @@ std::string q_encoded(std::string_view text) {
   return out;
 }
 
-std::string base64_encoded(std::string_view text) {
-  constexpr std::string_view digits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (; !text.empty(); text.remove_prefix(std::min<std::size_t>(3, text.size()))) {
-    const auto byte = [&](std::size_t i) {
-      return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
-    };
-    const unsigned bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-    out.push_back(digits[bits >> 18]);
-    out.push_back(digits[bits >> 12 & 63]);
-    out.push_back(text.size() > 1 ? digits[bits >> 6 & 63] : '=');
-    out.push_back(text.size() > 2 ? digits[bits & 63] : '=');
-  }
-  return out;
-}
-
 constexpr std::string_view q_mark = "=?UTF-8?Q?", b_mark = "=?UTF-8?B?", end_mark = "?=";
 constexpr std::size_t largest_word = 75;
 constexpr std::size_t room = largest_word - q_mark.size() - end_mark.size();
@@ -168,7 +151,7 @@ std::string encoded_text(std::string_view text) {
   for (std::string_view rest = plain; !rest.empty();) {
     const auto piece = rest.substr(0, word_length(rest, quoted));
     if (!out.empty()) out.append("\n ");
-    out.append(quoted ? cat(q_mark, q_encoded(piece)) : cat(b_mark, base64_encoded(piece)));
+    out.append(quoted ? cat(q_mark, q_encoded(piece)) : cat(b_mark, base::base64(piece)));
     out.append(end_mark);
     rest.remove_prefix(piece.size());
   }

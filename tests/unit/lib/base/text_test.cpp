@@ -8,6 +8,14 @@ namespace {
 using namespace std::string_literals;
 }  // namespace
 
+TEST_CASE("base64: padded, for every length and byte (RFC 4648 section 10)") {
+  CHECK(base::base64("").empty());
+  CHECK(base::base64("f") == "Zg==");
+  CHECK(base::base64("fo") == "Zm8=");
+  CHECK(base::base64("foobar") == "Zm9vYmFy");
+  CHECK(base::base64(std::string("\0\xff\xfb", 3)) == "AP/7");
+}
+
 TEST_CASE("cat: writes text and integers one behind the other") {
   CHECK(base::cat() == "");
   CHECK(base::cat("a", std::string("b"), std::string_view("c"), 1, -2, 3UL) == "abc1-23");
