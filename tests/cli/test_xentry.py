@@ -111,7 +111,7 @@ DAMAGES = {
     "more-recipients": altered(rb"done 3 \.\.\.", b"done 2 .."),
     "sender": lambda data: sealed(altered(rb"from 0 <a@x\.test>", b"from 0 <a%0A@x.test>")(data)),
     "line-end-in-recipient": lambda data: sealed(data.replace(b"<b@x.test>", b"<b%0ADATA@x.test>")),
-    "command-as-sender": lambda data: sealed(data.replace(b"<a@x.test>", b"<|touch>")),
+    "command-as-sender": lambda data: sealed(data.replace(b"<a@x.test>", b"<|touch12>")),
     "two-senders": lambda data: sealed(data.replace(b"done 3", b"from 1 <c@x.test>\ndone 3").replace(b"to a 0", b"to a 1")),
     "option-as-recipient": lambda data: sealed(data.replace(b"<b@x.test>", b"<-X/x@x.test>")),
     "null-recipient": lambda data: sealed(data.replace(b"to u 0 notify=never <root> <root>",
