@@ -1,6 +1,7 @@
 #include "lib/base/file.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -116,23 +117,49 @@ Result<bool> lock(int fd, bool wait, std::string_view what) {
 }
 
 namespace {
-std::optional<std::string> unsafe_chain(std::string part, uid_t uid) {
-  for (;;) {
-    struct stat status;
-    if (::stat(part.c_str(), &status) != 0) return cat(part, ": cannot be examined");
-    if (status.st_uid != 0 && status.st_uid != uid)
-      return cat(part, ": belongs to uid ", status.st_uid);
-    const bool shared = (status.st_mode & 022) != 0;
-    const bool sticky =
-        S_ISDIR(status.st_mode) && (status.st_mode & S_ISVTX) != 0 && status.st_uid == 0;
-    if (shared && !sticky) return cat(part, ": can be written by others");
-    if (part == "/") return std::nullopt;
-    const auto slash = part.rfind('/');
-    part = slash == 0 ? "/" : part.substr(0, slash);
-  }
+using CText = std::unique_ptr<char, decltype(&::free)>;
+
+std::string folder_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-using CText = std::unique_ptr<char, decltype(&::free)>;
+// Where the link at `path` leads; a relative target is that of its folder. Empty if it cannot be
+// read.
+std::string link_target(const std::string& path) {
+  char target[PATH_MAX];
+  const auto length = ::readlink(path.c_str(), target, sizeof target);
+  if (length <= 0 || static_cast<std::size_t>(length) == sizeof target) return {};
+  const std::string_view text(target, static_cast<std::size_t>(length));
+  return text[0] == '/' ? std::string(text) : cat(folder_of(path), "/", text);
+}
+
+// Why somebody else could change what is at `part`; the mode of a link says nothing.
+std::optional<std::string> unsafe_status(const std::string& part, const struct stat& status,
+                                         uid_t uid) {
+  if (status.st_uid != 0 && status.st_uid != uid)
+    return cat(part, ": belongs to uid ", status.st_uid);
+  const bool shared = (status.st_mode & 022) != 0 && !S_ISLNK(status.st_mode);
+  const bool sticky =
+      S_ISDIR(status.st_mode) && (status.st_mode & S_ISVTX) != 0 && status.st_uid == 0;
+  if (shared && !sticky) return cat(part, ": can be written by others");
+  return std::nullopt;
+}
+
+// A link is judged as itself, then what it leads to: its owner may point it elsewhere afterwards,
+// in a sticky folder too.
+std::optional<std::string> unsafe_chain(std::string part, uid_t uid, int links) {
+  for (;; part = folder_of(part)) {
+    struct stat status;
+    if (::lstat(part.c_str(), &status) != 0) return cat(part, ": cannot be examined");
+    if (auto reason = unsafe_status(part, status, uid)) return reason;
+    if (part == "/") return std::nullopt;
+    if (!S_ISLNK(status.st_mode)) continue;
+    const auto target = link_target(part);
+    if (target.empty() || links == 0) return cat(part, ": cannot be examined");
+    if (auto reason = unsafe_chain(target, uid, links - 1)) return reason;
+  }
+}
 }  // namespace
 
 std::optional<std::string> unsafe_path(const std::string& path, uid_t uid) {
@@ -142,12 +169,11 @@ std::optional<std::string> unsafe_path(const std::string& path, uid_t uid) {
     if (!folder) return cat(path, ": cannot be examined");
     named = cat(folder.get(), "/", path);
   }
-  // Who may replace a link is as good as who may write the file, and so is who may replace what it
-  // leads to.
+  // The kernel tells loops, and counts links as it would on opening.
   const CText real(::realpath(named.c_str(), nullptr), ::free);
   if (!real) return cat(path, ": cannot be examined");
-  if (auto reason = unsafe_chain(named, uid)) return reason;
-  return unsafe_chain(real.get(), uid);
+  constexpr int most_links = 8;  // each is followed again from every name below it
+  return unsafe_chain(named, uid, most_links);
 }
 
 }  // namespace base

@@ -42,8 +42,8 @@ Result<bool> lock(int fd, bool wait, std::string_view what);
 
 /// Nobody but root and `uid` can change this file or swap a folder above it: every folder up to /
 /// belongs to root or uid and is not writable by group or others (a sticky folder of root's is
-/// fine). For a link both its own folders and those of what it leads to count. A reason, or nullopt
-/// when it is safe.
+/// fine). Every link on the way counts as well: who owns it, its folders, and those of what it
+/// leads to. A reason, or nullopt when it is safe.
 std::optional<std::string> unsafe_path(const std::string& path, uid_t uid);
 
 }  // namespace base

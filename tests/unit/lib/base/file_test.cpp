@@ -107,3 +107,19 @@ TEST_CASE("unsafe_path: safe is what nobody else can change or swap") {
   ::chmod(folder.path().c_str(), 0702);
   CHECK(*base::unsafe_path(path, me) == cat(folder.path(), ": can be written by others"));
 }
+
+TEST_CASE("unsafe_path: a link of somebody else is not safe, wherever it leads now") {
+  if (::geteuid() != 0) return;  // only root gives files away
+  Folder folder;
+  const auto path = folder.write("file", "");
+  const auto link = folder / "link", way = folder / "way", indirect = folder / "indirect";
+  REQUIRE(::symlink("file", link.c_str()) == 0);
+  REQUIRE(::symlink(folder.path().c_str(), way.c_str()) == 0);
+  REQUIRE(::symlink(link.c_str(), indirect.c_str()) == 0);
+  for (const auto& name : {link, indirect, way + "/file"}) CHECK(!base::unsafe_path(name, 0));
+  REQUIRE(::lchown(link.c_str(), 12345, 12345) == 0);
+  REQUIRE(::lchown(way.c_str(), 12345, 12345) == 0);
+  CHECK(base::unsafe_path(link, 0) == cat(link, ": belongs to uid 12345"));
+  CHECK(base::unsafe_path(indirect, 0) == cat(link, ": belongs to uid 12345"));
+  CHECK(base::unsafe_path(way + "/file", 0) == cat(way, ": belongs to uid 12345"));
+}
