@@ -126,7 +126,8 @@ Result<> Storage::escape(Error trouble) {
   auto socket = open_socket();
   if (!socket) return nowhere(trouble.text, socket.error());
   socket_ = std::move(socket).value();
-  return draft_.move_to_memory();
+  auto moved = draft_.move_to_memory();
+  return moved ? std::move(moved) : nowhere(trouble.text, moved.error());
 }
 
 Result<> Storage::begin(const store::Envelope& envelope, std::string_view top,
@@ -165,7 +166,7 @@ Result<std::string> Storage::hand_over() {
   const int fd = socket_->number();
   const auto deadline = Clock::now() + time_to_store;
   TRY(send_all(fd, cat("XENTRY ", draft_.size(), "\r\n"), deadline));
-  TRY(expect(fd, 354, deadline));
+  TRY(expect(fd, 354, Clock::now() + time_to_find));
   char piece[65536];
   for (std::uint64_t at = 0; at < draft_.size();) {
     TRY_LET(got, base::read_at(draft_.descriptor(), piece, at, "memory"));

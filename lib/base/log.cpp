@@ -1,8 +1,14 @@
 #include "lib/base/log.h"
 
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <string>
 
 #include "lib/base/fd.h"
@@ -11,26 +17,64 @@
 namespace base {
 
 namespace {
+
 bool on_stderr = false;
+bool given_up = false;  // a log daemon that does not read was waited for once
 
 int priority(Level level) {
   return LOG_MAIL | (level == Level::info      ? LOG_INFO
                      : level == Level::warning ? LOG_WARNING
                                                : LOG_ERR);
 }
+
+// The time as RFC 3164 section 4.1.2 writes it, which is what /dev/log expects.
+std::string stamp() {
+  constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const time_t moment = ::time(nullptr);
+  tm parts{};
+  ::localtime_r(&moment, &parts);
+  const auto two = [](int number, const char* filler) {
+    return cat(number < 10 ? filler : "", number);
+  };
+  return cat(months[parts.tm_mon], " ", two(parts.tm_mday, " "), " ", two(parts.tm_hour, "0"), ":",
+             two(parts.tm_min, "0"), ":", two(parts.tm_sec, "0"));
+}
+
+Fd connected(int type) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strcpy(address.sun_path, "/dev/log");
+  Fd fd(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (fd &&
+      ::connect(fd.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+    return fd;
+  return {};
+}
+
+// libc's syslog() waits without limit where the daemon has stopped reading: mail is not to wait for
+// that. Here it is a second, once.
+void send_line(const std::string& line) {
+  if (given_up) return;
+  Fd fd = connected(SOCK_DGRAM);
+  const bool stream = !fd && errno == EPROTOTYPE;
+  if (stream) fd = connected(SOCK_STREAM);
+  if (!fd) return;
+  const std::size_t size = line.size() + (stream ? 1 : 0);  // a stream's records end in NUL
+  if (::send(fd.number(), line.c_str(), size, MSG_NOSIGNAL) >= 0 || errno != EAGAIN) return;
+  pollfd poll{fd.number(), POLLOUT, 0};
+  given_up =
+      ::poll(&poll, 1, 1000) <= 0 || ::send(fd.number(), line.c_str(), size, MSG_NOSIGNAL) < 0;
+}
+
 }  // namespace
 
 void log_to_stderr(bool on) { on_stderr = on; }
 
 void log(std::string_view part, Level level, std::string_view line) {
-  static std::string tag;  // openlog keeps the pointer
   const std::string text = printable(line, 2000);
-  if (const auto wanted = cat("postbag/", part); wanted != tag) {
-    ::closelog();
-    tag = wanted;
-    ::openlog(tag.c_str(), LOG_PID, LOG_MAIL);
-  }
-  ::syslog(priority(level), "%s", text.c_str());
+  send_line(
+      cat("<", priority(level), ">", stamp(), " postbag/", part, "[", ::getpid(), "]: ", text));
   if (on_stderr)
     (void)write_all(STDERR_FILENO, cat("postbag/", part, ": ", text, "\n"), "standard error");
 }

@@ -28,7 +28,7 @@ constexpr std::size_t buffer_size = 64 * 1024;
 Result<std::uint32_t> random_number() {
   std::uint32_t number = 0;
   while (::getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number))
-    if (errno != EINTR) return base::system_error(Kind::os, "random number", "getrandom", errno);
+    if (errno != EINTR) return base::system_error(Kind::retry, "random number", "getrandom", errno);
   return number;
 }
 

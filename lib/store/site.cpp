@@ -58,7 +58,8 @@ Place find_place(const base::Identity& who, const std::optional<std::string>& op
     place.system = *place.config == system_config;
   } else {
     const std::string own = place.home + "/.config/postbag/postbag.ini";
-    const bool has_own = !place.home.empty() && exists(own) && owned_by(own, who.uid);
+    const bool has_own =
+        !place.home.empty() && exists(own) && (owned_by(own, who.uid) || owned_by(own, 0));
     place.system = exists(system_config) && (who.uid == 0 || !has_own);
     if (place.system) place.config = system_config;
     else if (has_own) place.config = own;

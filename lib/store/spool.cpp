@@ -1,9 +1,12 @@
 // spool.cpp - the folders of a spool.
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <memory>
 
 #include "lib/base/file.h"
 #include "lib/base/text.h"
@@ -22,6 +25,21 @@ namespace {
 // run/ is made last: where it is, all the others were made and synced before it.
 constexpr const char* folders[] = {"tmp", "queue", "why", "bad", "run"};
 
+// Whether a folder holds names that no spool has.
+bool holds_other_things(int folder) {
+  Fd fd(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(fd ? ::fdopendir(fd.number()) : nullptr,
+                                                      ::closedir);
+  if (!directory) return false;
+  (void)fd.release();
+  while (const dirent* item = ::readdir(directory.get())) {
+    const std::string_view name = item->d_name;
+    const bool ours = std::find(std::begin(folders), std::end(folders), name) != std::end(folders);
+    if (!ours && name != "." && name != "..") return true;
+  }
+  return false;
+}
+
 Result<Fd> open_folder(int parent, const char* name, uid_t uid, const std::string& what) {
   Fd fd(::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) {
@@ -33,7 +51,13 @@ Result<Fd> open_folder(int parent, const char* name, uid_t uid, const std::strin
   if (status.st_uid != uid)
     return Error{Kind::no_permission,
                  cat(what, ": belongs to uid ", status.st_uid, ", not to uid ", uid)};
-  if ((status.st_mode & 077) != 0 && ::fchmod(fd.number(), 0700) != 0)
+  if ((status.st_mode & 077) == 0) return fd;
+  // Closing it to others is right for a folder of ours and harm to any other, say /tmp of root's.
+  if (parent == AT_FDCWD && holds_other_things(fd.number()))
+    return Error{
+        Kind::no_permission,
+        cat(what, ": is open to others and holds other things; a spool is a folder of its own")};
+  if (::fchmod(fd.number(), 0700) != 0)
     return base::system_error(Kind::no_permission, what, "chmod", errno);
   return fd;
 }

@@ -79,7 +79,8 @@ std::optional<Start> prepared(const Spool& spool, const Place& place, const base
     ::setsid();
     if (::chdir("/") != 0) ::_exit(75);
     const int null = ::open("/dev/null", O_RDWR);
-    for (int fd = 0; fd <= 2; ++fd) ::dup2(null, fd);
+    // Without it (a bare chroot) they are closed: the caller's must not stay.
+    for (int fd = 0; fd <= 2; ++fd) (void)(null >= 0 ? ::dup2(null, fd) : ::close(fd));
     // Callers wait for the end of every pipe they opened, not of three only.
     if (lock > 3) ::close_range(3, static_cast<unsigned>(lock - 1), 0);
     ::close_range(static_cast<unsigned>(lock + 1), ~0U, 0);

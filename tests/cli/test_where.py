@@ -1,5 +1,6 @@
 """Where mail is stored and which configuration counts: system mode, user mode, the shared spool, the socket."""
 
+import os
 import re
 import time
 from pathlib import Path
@@ -264,3 +265,40 @@ def test_the_socket_refuses_what_is_too_large_for_its_own_limit(place):
     listener.close()
     assert done.returncode == 65 and b"message is larger than 1024 bytes" in done.stderr
     assert committed(place, "/root/taken") == []
+
+
+def test_a_folder_that_is_not_a_spools_own_stays_as_it_is(account):
+    """directory = /tmp, say: closing it to others would harm all of them."""
+    account.spool.mkdir()
+    account.spool.chmod(0o1777)
+    (account.spool / "someone's").write_text("file")
+    done = account.sendmail("-odq", "bob@x.test", input=b"\nbody\n")
+    assert done.returncode == 75 and b"is open to others and holds other things" in done.stderr
+    assert account.spool.stat().st_mode & 0o7777 == 0o1777
+    assert os.listdir(account.spool) == ["someone's"]
+
+
+BLOCKED_LOG = """
+import os, socket, subprocess, sys, time
+os.unlink("/dev/log")
+log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+log.bind("/dev/log")
+full = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+full.connect("/dev/log")
+full.setblocking(False)
+try:
+    while True:
+        full.send(b"x")
+except BlockingIOError:
+    pass
+start = time.monotonic()
+status = subprocess.run(sys.argv[1:], input=b"\\nbody\\n").returncode
+print(status, time.monotonic() - start < 4)
+"""
+
+
+def test_a_log_that_nobody_reads_holds_up_nothing(world, programs):
+    """Its socket is full: the message is stored and the caller answered all the same."""
+    done = world(users=["jane"]).run(
+        ["/usr/bin/python3", "-c", BLOCKED_LOG, programs["sendmail"], "-odq", "bob@x.test"])
+    assert done.stdout == b"0 True\n", done
