@@ -21,9 +21,12 @@ using store::Type;
 
 namespace {
 
-constexpr std::array local_keys{Key{"mailbox", Type::path},  Key{"aliases", Type::path},
-                                Key{"virtual", Type::path},  Key{"generic", Type::path},
-                                Key{"commands", Type::path}, Key{"unknown"}};
+constexpr std::array local_keys{Key{"mailbox", Type::path_or_command},
+                                Key{"aliases", Type::path},
+                                Key{"virtual", Type::path},
+                                Key{"generic", Type::path},
+                                Key{"commands", Type::path},
+                                Key{"unknown"}};
 constexpr std::array smarthost_keys{Key{"host"},
                                     Key{"security", Type::choice, "tls starttls none"},
                                     Key{"allow_plaintext", Type::yes_no},

@@ -177,9 +177,10 @@ std::optional<std::string> type_problem(const Key& key, std::string_view value) 
   switch (key.type) {
     case Type::text: return std::nullopt;
     case Type::path:
-      return unless(
-          value[0] == '/' || value.starts_with("~/") || (value[0] == '|' && key.name == "mailbox"),
-          "a path begins with / or ~/");
+      return unless(value[0] == '/' || value.starts_with("~/"), "a path begins with / or ~/");
+    case Type::path_or_command:
+      return unless(value[0] == '/' || value[0] == '|' || value.starts_with("~/"),
+                    "a path begins with / or ~/, a command with |");
     case Type::domain: return unless(is_domain(value), "not a domain");
     case Type::domains: {
       const auto list = words(value);

@@ -32,6 +32,7 @@ struct Section {
 enum class Type {
   text,
   path,
+  path_or_command,  ///< a path, or |COMMAND
   domain,
   domains,
   address,

@@ -51,7 +51,7 @@ MISTAKES = {
     "domain": ("[site]\ndomain = a b\n", (2, "domain = a b: not a domain")),
     "domains": ("[site]\nlocal = a, b@c\n", (2, "local = a, b@c: not a list of domains")),
     "address": ("[site]\npostmaster = <>\n", (2, "postmaster = <>: not an address")),
-    "path": ("[local]\nmailbox = Mail\n", (2, "mailbox = Mail: a path begins with / or ~/")),
+    "path": ("[local]\nmailbox = Mail\n", (2, "mailbox = Mail: a path begins with / or ~/, a command with |")),
     "duration": ("[smarthost]\nhost = a\nreply_timeout = 5\n",
                  (3, "reply_timeout = 5: not a duration like 30s, 5m, 4h or 5d")),
     "number": ("[smarthost]\nhost = a\nconnections = 0\n", (3, "connections = 0: not a number above 0")),

@@ -19,6 +19,7 @@ using Lines = std::vector<std::string>;
 
 constexpr std::array keys{Key{"text"},
                           Key{"path", Type::path},
+                          Key{"path_or_command", Type::path_or_command},
                           Key{"domain", Type::domain},
                           Key{"domains", Type::domains},
                           Key{"address", Type::address},
@@ -163,7 +164,11 @@ TEST_CASE("config: values of each type") {
     Lines good, bad;
     std::string_view problem;
   } table[] = {
-      {"path", {"/", "/a b", "~/x", "|cmd"}, {"a/b", "~x", "./a"}, "a path begins with / or ~/"},
+      {"path", {"/", "/a b", "~/x"}, {"a/b", "~x", "./a", "|cmd"}, "a path begins with / or ~/"},
+      {"path_or_command",
+       {"/", "~/Maildir/", "|cmd -a"},
+       {"a/b", "~x"},
+       "a path begins with / or ~/, a command with |"},
       {"domain",
        {"a", "a-b.c_d", "\xc3\xbc.de"},
        {".a", "a.", "a b", "a@b", std::string(181, 'a') + "/"},
