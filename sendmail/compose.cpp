@@ -79,13 +79,11 @@ Result<> Composer::header_line(std::string_view line) {
 
 Origin Composer::origin() const {
   const auto& site = *context_.site;
-  const std::string login = order_.sender.path.null() ? "MAILER-DAEMON" : context_.who->login();
-  std::string address =
-      cat(order_.sender.path.null() ? std::string("MAILER-DAEMON") : order_.sender.path.text());
-  if (!order_.sender.path.qualified()) address += cat("@", site.domain);
+  const auto& sender = order_.sender.path;
+  std::string address = sender.null() ? "MAILER-DAEMON" : sender.text();
+  if (!sender.qualified()) address += cat("@", site.domain);
   std::string name = order_.full_name;
-  if (name.empty() && context_.who->user && !order_.sender.path.null())
-    name = context_.who->user->full_name;
+  if (name.empty() && context_.who->user && !sender.null()) name = context_.who->user->full_name;
   const std::string stamp = cat(base::seconds(arrival_), ".", storage_->id().text());
   return {name.empty() ? address : cat(rfc::phrase(name), " <", address, ">"),
           rfc::date(base::seconds(arrival_), base::local_offset(arrival_)),

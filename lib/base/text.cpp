@@ -112,9 +112,7 @@ std::string printable(std::string_view text, std::size_t limit) {
   std::string shown;
   while (!text.empty()) {
     const auto length = utf8_length(text);
-    // C1 controls (U+0080 to U+009F, two bytes beginning 0xc2) drive terminals as much as C0 do.
-    const bool c1 = length == 2 && text[0] == '\xc2' && static_cast<unsigned char>(text[1]) < 0xa0;
-    const bool bad = length == 0 || c1 || (length == 1 && control(text[0]));
+    const bool bad = length == 0 || c1_control(text) || (length == 1 && control(text[0]));
     const auto step = length == 0 ? 1 : length;
     if (shown.size() + step > limit) return shown + "...";
     if (bad) shown.push_back('?');
@@ -150,8 +148,7 @@ std::string json_escaped(std::string_view text) {
     const auto length = utf8_length(text);
     const char c = text[0];
     if (length == 0) out.append("\xef\xbf\xbd");
-    else if (length == 2 && c == '\xc2' &&
-             static_cast<unsigned char>(text[1]) < 0xa0)  // C1: drives terminals
+    else if (c1_control(text))
       out.append({'\\', 'u', '0', '0', hex[(text[1] >> 4) & 15], hex[text[1] & 15]});
     else if (length > 1) out.append(text.substr(0, length));
     else if (c == '"' || c == '\\') out.append({'\\', c});

@@ -50,6 +50,13 @@ constexpr bool eight_bit(char c) { return static_cast<unsigned char>(c) >= 0x80;
 /// C0 controls and DEL, NUL among them.
 constexpr bool control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
+/// Whether a UTF-8 sequence begins `text` that is a C1 control (U+0080 to U+009F): terminals obey
+/// them as they do C0.
+constexpr bool c1_control(std::string_view text) {
+  return text.size() >= 2 && text[0] == '\xc2' && static_cast<unsigned char>(text[1]) >= 0x80 &&
+         static_cast<unsigned char>(text[1]) < 0xa0;
+}
+
 /// A lower-case copy (ASCII letters only).
 std::string lowered(std::string_view text);
 /// Equal but for the case of ASCII letters.

@@ -48,8 +48,7 @@ Problem characters_problem(std::string_view text) {
   while (!text.empty()) {
     const auto length = base::utf8_length(text);
     if (length == 0) return "not UTF-8";
-    const bool c1 = length == 2 && text[0] == '\xc2' && static_cast<unsigned char>(text[1]) < 0xa0;
-    if (c1 || base::control(text[0])) return "control character";
+    if (base::c1_control(text) || base::control(text[0])) return "control character";
     text.remove_prefix(length);
   }
   return {};

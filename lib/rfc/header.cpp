@@ -47,18 +47,13 @@ constexpr FieldName field_names[] = {
     {"Resent-Message-ID", Field::resent_message_id},
 };
 
-/// Whether the UTF-8 sequence of this length at the start of `text` is one of U+0080 to U+009F.
-bool c1_control(std::string_view text, std::size_t length) {
-  return length == 2 && text[0] == '\xc2' && static_cast<unsigned char>(text[1]) < 0xa0;
-}
-
 /// Well-formed UTF-8 without controls.
 std::string clean(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const auto length = base::utf8_length(text);
     if (length == 0) out.push_back('?');
-    else if (base::control(text[0]) || c1_control(text, length)) out.push_back(' ');
+    else if (base::control(text[0]) || base::c1_control(text)) out.push_back(' ');
     else out.append(text.substr(0, length));
     text.remove_prefix(std::max<std::size_t>(length, 1));
   }
