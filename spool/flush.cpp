@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,8 +11,7 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
-#include "spool/report.h"
-#include "spool/watch.h"
+#include "spool/cause.h"
 
 namespace spool {
 
@@ -25,6 +23,12 @@ using store::EntryName;
 
 namespace {
 
+// Entries that are open at once, each with a descriptor.
+constexpr std::size_t most_deliveries = 300;
+// RFC 5321 section 6.3: a message that was passed on as often as that goes round in circles.
+constexpr std::size_t most_hops = 50;
+constexpr std::size_t header_looked_at = 64 * 1024;
+
 std::optional<base::Time> next_attempt_of(const store::Spool& spool, const EntryName& name) {
   struct stat status;
   if (::fstatat(spool.queue(), name.text().c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
@@ -32,25 +36,6 @@ std::optional<base::Time> next_attempt_of(const store::Spool& spool, const Entry
   return base::Time(std::chrono::seconds(status.st_mtim.tv_sec) +
                     std::chrono::microseconds(status.st_mtim.tv_nsec / 1000));
 }
-
-std::uint32_t random_number() {
-  std::uint32_t number = 0;  // only spreads retries: without randomness they are not spread
-  (void)!::getrandom(&number, sizeof number, 0);
-  return number;
-}
-
-}  // namespace
-
-SpoolRun::SpoolRun(const store::Spool& spool, const Settings& settings, const base::Identity& who,
-                   std::string home, base::Time (*clock)())
-    : spool_(spool),
-      settings_(settings),
-      who_(who),
-      home_(std::move(home)),
-      clock_(clock),
-      policy_{settings.site.retry_first, settings.site.retry_longest} {}
-
-namespace {
 
 // Whether the entry's addresses are among those wanted; one that cannot be read is not.
 bool wanted_by_address(const store::Spool& spool, const EntryName& name, const Wanted& wanted) {
@@ -67,7 +52,15 @@ bool wanted_by_address(const store::Spool& spool, const EntryName& name, const W
 
 }  // namespace
 
+SpoolRun::SpoolRun(Dispatcher::Surroundings around)
+    : around_(std::move(around)),
+      spool_(around_.spool),
+      settings_(around_.settings),
+      policy_{settings_.site.retry_first, settings_.site.retry_longest},
+      settler_(spool_, settings_, around_.who, around_.clock) {}
+
 Result<> SpoolRun::wake(const Wanted& wanted) {
+  around_.forced = true;
   TRY_LET(listing, store::list(spool_));
   for (const auto& name : listing.entries) {
     if (wanted.id && *wanted.id != name.id.text()) continue;
@@ -78,9 +71,10 @@ Result<> SpoolRun::wake(const Wanted& wanted) {
 }
 
 // Whether it is due and was not tried in this run since somebody set its time.
-bool SpoolRun::attempt_now(const EntryName& name) {
+bool SpoolRun::attempt_now(const EntryName& name) const {
+  if (busy_.contains(name.id)) return false;
   const auto next = next_attempt_of(spool_, name);
-  if (!next || !due(*next, clock_(), policy_)) return false;
+  if (!next || !due(*next, around_.clock(), policy_)) return false;
   const auto known = attempted_.find(name.id);
   return known == attempted_.end() || known->second != *next;
 }
@@ -92,51 +86,263 @@ void SpoolRun::put_aside(const std::string& name, std::string_view reason) {
                               : "; " + moved.error().text));
 }
 
-// Whether something was done about it.
-bool SpoolRun::attempt(const EntryName& name, const std::vector<EntryName>& superseded) {
+Result<> SpoolRun::read_queue() {
+  TRY_LET(listing, store::list(spool_));
+  listing_ = std::move(listing);
+  cursor_ = 0;
+  for (const auto& name : listing_.strange)
+    put_aside(name, cat(spool_.named("queue", name), ": not the name of an entry"));
+  return {};
+}
+
+// What came since the queue was read must not wait for a slow server that others' mail is for.
+Result<> SpoolRun::look_again() {
+  const bool read = cursor_ == listing_.entries.size();
+  return read && watch_->commits() ? read_queue() : Result<>();
+}
+
+// Of two complete entries with one ID the higher generation counts. The lower one must be gone for
+// good before anything is sent: after a power cut it would come back and be sent again.
+Result<> SpoolRun::drop_superseded(const EntryName& name) {
+  bool dropped = false;
+  for (const auto& older : listing_.superseded) {
+    if (older.id != name.id) continue;
+    ::unlinkat(spool_.queue(), older.text().c_str(), 0);
+    dropped = true;
+  }
+  return dropped ? base::sync(spool_.queue(), cat(spool_.path(), "/queue")) : Result<>();
+}
+
+std::unique_ptr<Delivery> SpoolRun::take(const EntryName& name) {
   auto taken = store::Lease::take(spool_, name);
   if (!taken) {
     const bool damaged = taken.error().kind == Kind::data;
     if (damaged) put_aside(name.text(), taken.error().text);
     else base::log("qmgr", Level::error, taken.error().text);
-    return damaged;  // a lower generation may have come to light
+    worked_ = worked_ || damaged;  // a lower generation may have come to light
+    return nullptr;
   }
-  if (!taken.value()) return false;
-  handle(*taken.value(), superseded);
+  if (!taken.value()) return nullptr;
+  auto delivery = std::make_unique<Delivery>(std::move(*taken.value()));
+  delivery->leased_at = around_.clock();
+  if (const auto dropped = drop_superseded(name); !dropped) {
+    base::log("qmgr", Level::warning, dropped.error().text);
+    return nullptr;
+  }
+  return delivery;
+}
+
+// What happens to its recipients, as far as that is known without asking a server.
+void SpoolRun::plan(Delivery& delivery) {
+  const auto& entry = delivery.lease.entry();
+  delivery.why =
+      store::load_why(spool_, delivery.lease.name().id, entry.envelope.recipients.size());
+  auto plan = spool::plan(entry, settings_);
+  const auto header = header_of(delivery.lease.descriptor(), entry, header_looked_at);
+  if (hops(header) > most_hops) {
+    for (const auto& batch : plan.batches)
+      for (const auto i : batch.recipients)
+        plan.decided.push_back({i, failed(Cause::loop, "too many hops: it goes round in circles")});
+    plan.batches.clear();
+  }
+  const auto pending = std::count(entry.done.begin(), entry.done.end(), store::pending);
+  base::log("qmgr", Level::info,
+            cat(delivery.lease.name().id.text(), ": from=<", entry.envelope.senders[0].path.text(),
+                ">, size=", entry.facts.bytes, ", nrcpt=", pending, " (queue active)"));
+  for (const auto& decided : plan.decided) settler_.take(delivery, decided);
+  delivery.batches = std::move(plan.batches);
+}
+
+// Take an entry up; false where nothing came of it.
+bool SpoolRun::attempt(const EntryName& name) {
+  auto delivery = take(name);
+  if (!delivery) return false;
+  const auto& entry = delivery->lease.entry();
+  if (const auto parent = parent_of(entry.envelope); parent && busy_.contains(*parent))
+    return false;
+  if (entry.held) {
+    (void)delivery->lease.set_next_attempt(delivery->leased_at + policy_.longest);
+    worked_ = true;
+    return true;
+  }
+  begin(std::move(delivery));
   return true;
 }
 
-// One look over the queue; whether anything was due.
-Result<bool> SpoolRun::pass() {
-  TRY_LET(listing, store::list(spool_));
-  for (const auto& name : listing.strange)
-    put_aside(name, cat(spool_.named("queue", name), ": not the name of an entry"));
-  bool worked = false;
-  for (const auto& name : listing.entries) {
-    if (stop_requested()) return false;
-    if (!attempt_now(name)) continue;
-    answered_ = scheduled_ = false;
-    worked = attempt(name, listing.superseded) || worked;
-    // What a server put off is tried again when its time comes, in a long run too. What nobody was
-    // asked about waits for the next run, unless somebody sets its time anew.
-    const auto next = answered_ && scheduled_ ? std::nullopt : next_attempt_of(spool_, name);
-    if (next) attempted_[name.id] = *next;
-    else attempted_.erase(name.id);
+void SpoolRun::begin(std::unique_ptr<Delivery> delivery) {
+  const auto name = delivery->lease.name();
+  const auto way = spool::first_way(delivery->lease.entry(), settings_);
+  if (way && sessions_->full(*way)) {
+    parked_[*way].push_back(name);
+    busy_.insert(name.id);
+    return;
   }
-  return worked;
+  worked_ = true;
+  plan(*delivery);
+  const auto key = next_key_++;
+  busy_.insert(name.id);
+  deliveries_[key] = std::move(delivery);
+  if (deliveries_[key]->finished()) return finish(key);
+  unsent_.push_back(key);
+}
+
+// The next entry that something can be done about; false where there is none for now.
+bool SpoolRun::feed() {
+  if (deliveries_.size() >= most_deliveries || stop_requested()) return false;
+  for (auto& [smarthost, names] : parked_) {
+    if (names.empty() || sessions_->full(smarthost)) continue;
+    const auto name = names.front();
+    names.pop_front();
+    busy_.erase(name.id);
+    attempt(name);
+    return true;
+  }
+  if (cursor_ == listing_.entries.size() || sessions_->all_full()) return false;
+  const auto& name = listing_.entries[cursor_++];
+  if (attempt_now(name)) attempt(name);
+  return true;
+}
+
+Task SpoolRun::task_of(std::uint64_t key, const Delivery& delivery, const Batch& batch) const {
+  Task task{key, batch.smarthost, batch.recipients,
+            job_of(delivery.lease.entry(), delivery.lease.name().id, batch, settings_.site.domain)};
+  task.job.descriptor = delivery.lease.descriptor();
+  return task;
+}
+
+// Hands out what the sessions can take; whether all of it was.
+bool SpoolRun::hand_out(std::uint64_t key, Delivery& delivery) {
+  while (delivery.next_batch < delivery.batches.size()) {
+    const auto& batch = delivery.batches[delivery.next_batch];
+    if (sessions_->full(batch.smarthost)) return false;
+    ++delivery.next_batch;
+    ++delivery.outstanding;
+    Task task = task_of(key, delivery, batch);
+    if (settler_.unrecordable() && delivery.lease.entry().done.size() > 1) {
+      Finished finished;
+      finished.answer.session_failed = true;
+      finished.tried = false;
+      finished.answer.verdict.outcomes.assign(
+          task.job.recipients.size(), {rfc::Outcome::Kind::delayed,
+                                       {4, 3, 1},
+                                       "the spool cannot be written; a list would be sent twice"});
+      finished.task = std::move(task);
+      believe(std::move(finished));
+      if (!deliveries_.contains(key)) return true;
+      continue;
+    }
+    sessions_->add(std::move(task));
+  }
+  return true;
+}
+
+void SpoolRun::hand_out() {
+  for (std::size_t left = unsent_.size(); left > 0; --left) {
+    const auto key = unsent_.front();
+    unsent_.pop_front();
+    const auto found = deliveries_.find(key);
+    if (found != deliveries_.end() && !hand_out(key, *found->second)) unsent_.push_back(key);
+  }
+}
+
+void SpoolRun::take_finished(Finished finished) {
+  const auto worker = finished.worker;
+  const auto key = finished.task.key;
+  const auto found = deliveries_.find(key);
+  if (found == deliveries_.end()) return;
+  // Those that one transaction had no room for go at once.
+  if (const auto& left = finished.answer.verdict.left_over; !left.empty() && !stop_requested()) {
+    Batch rest{finished.task.smarthost, 0, {}};
+    for (const auto i : left) rest.recipients.push_back(finished.task.recipients[i]);
+    rest.sender = found->second->lease.entry().envelope.recipients[rest.recipients[0]].sender;
+    ++found->second->outstanding;
+    sessions_->add(task_of(key, *found->second, rest), true);
+  }
+  auto judgement = probation_.judge(std::move(finished));
+  if (judgement.condemned)
+    sessions_->condemn(*judgement.condemned,
+                       judgement.ready.back().answer.verdict.outcomes.front());
+  for (auto& ready : judgement.ready) {
+    if (judgement.condemned) ready.until = sessions_->until(*judgement.condemned);
+    believe(std::move(ready));
+  }
+  if (worker != 0) sessions_->recorded(worker);
+}
+
+void SpoolRun::believe(Finished finished) {
+  const auto key = finished.task.key;
+  auto& delivery = *deliveries_.at(key);
+  settler_.take(delivery, finished);
+  --delivery.outstanding;
+  if (delivery.finished()) finish(key);
+}
+
+void SpoolRun::finish(std::uint64_t key) {
+  auto& delivery = *deliveries_.at(key);
+  settler_.finish(delivery);
+  const auto name = delivery.lease.name();
+  // What a server put off is tried again when its time comes, in a long run too. What nobody was
+  // asked about waits for the next run, unless somebody sets its time anew.
+  const auto next =
+      delivery.answered && delivery.scheduled ? std::nullopt : next_attempt_of(spool_, name);
+  if (next) attempted_[name.id] = *next;
+  else attempted_.erase(name.id);
+  busy_.erase(name.id);
+  deliveries_.erase(key);
+}
+
+// Told to stop: what is under way is finished or broken off by its worker, the rest stays due.
+void SpoolRun::give_up() {
+  sessions_->stop();
+  while (sessions_->busy())
+    for (auto& finished : sessions_->wait(-1)) believe(std::move(finished));
+  for (auto& finished : probation_.release()) believe(std::move(finished));
+  for (auto& [key, delivery] : deliveries_) settler_.finish(*delivery);
+  deliveries_.clear();
+}
+
+// One look over the queue, and work until nothing of it is under way; whether anything was done.
+Result<bool> SpoolRun::pass() {
+  worked_ = false;
+  TRY(read_queue());
+  settler_.bouncer().know(listing_.entries);
+  for (;;) {
+    while (feed()) {
+      hand_out();
+      if (sessions_->all_full()) break;
+    }
+    hand_out();
+    if (stop_requested()) {
+      give_up();
+      return worked_;
+    }
+    if (sessions_->busy()) {
+      for (auto& finished : sessions_->wait(watch_->descriptor()))
+        take_finished(std::move(finished));
+      TRY(look_again());
+      continue;
+    }
+    if (probation_.waiting()) {
+      for (auto& finished : probation_.release()) believe(std::move(finished));
+      continue;
+    }
+    if (deliveries_.empty() && cursor_ == listing_.entries.size()) return worked_;
+  }
 }
 
 Result<> SpoolRun::run(base::Fd lock) {
   store::keep_reserve(spool_);
-  store::clean_tmp(spool_, clock_());
+  store::clean_tmp(spool_, around_.clock());
   Watch watch(spool_);
+  watch_ = &watch;
+  sessions_.emplace(around_);
   for (;;) {
     watch.restart();
     TRY_LET(worked, pass());
     if (stop_requested()) return {};
     if (worked) continue;
-    workers_.clear();
-    (void)base::replace_file(spool_.run(), "last", cat(base::seconds(clock_()), "\n"), false,
+    sessions_->close();
+    (void)base::replace_file(spool_.run(), "last", cat(base::seconds(around_.clock()), "\n"), false,
                              "run/last");
     ::flock(lock.number(), LOCK_UN);
     if (watch.quiet()) return {};  // as good as the look that follows, and it costs nothing
@@ -147,144 +353,6 @@ Result<> SpoolRun::run(base::Fd lock) {
     TRY_LET(locked, base::lock(lock.number(), false, "flush.lock"));
     if (!locked) return {};  // another flush has begun and sees what we saw
   }
-}
-
-// Of two complete entries with one ID the higher generation counts. The lower one must be gone for
-// good before anything is sent: after a power cut it would come back and be sent again.
-Result<> SpoolRun::drop_superseded(const EntryName& name,
-                                   const std::vector<EntryName>& superseded) {
-  bool dropped = false;
-  for (const auto& older : superseded) {
-    if (older.id != name.id) continue;
-    ::unlinkat(spool_.queue(), older.text().c_str(), 0);
-    dropped = true;
-  }
-  return dropped ? base::sync(spool_.queue(), cat(spool_.path(), "/queue")) : Result<>();
-}
-
-void SpoolRun::handle(store::Lease& lease, const std::vector<EntryName>& superseded) {
-  const auto& name = lease.name();
-  if (const auto dropped = drop_superseded(name, superseded); !dropped)
-    return base::log("qmgr", Level::warning, dropped.error().text);
-  leased_at_ = clock_();
-  in_doubt_ = false;
-  const auto& entry = lease.entry();
-  if (entry.held) {
-    (void)lease.set_next_attempt(leased_at_ + policy_.longest);
-    return;
-  }
-  auto why = store::load_why(spool_, name.id, entry.envelope.recipients.size());
-  const Plan plan = spool::plan(entry, settings_);
-  const auto pending = std::count(entry.done.begin(), entry.done.end(), store::pending);
-  base::log("qmgr", Level::info,
-            cat(name.id.text(), ": from=<", entry.envelope.senders[0].path.text(),
-                ">, size=", entry.facts.bytes, ", nrcpt=", pending, " (queue active)"));
-  for (const auto& waiting : plan.waiting) {
-    log_outcome(lease, waiting.recipient, {}, waiting.outcome);
-    why.set(waiting.recipient, {waiting.outcome.status.text(), waiting.outcome.text});
-  }
-  for (const auto& batch : plan.batches) {
-    if (stop_requested()) break;
-    relay(lease, batch, why);
-  }
-  settle(lease, why);
-}
-
-// A smarthost that took nobody in is asked no more in this run: one timeout, one login, not one a
-// message.
-Answer SpoolRun::ask(const Batch& batch, const Job& job, bool list) {
-  const auto refuse = [&](const rfc::Outcome& outcome) {
-    Answer answer;
-    answer.session_failed = true;
-    answer.verdict.outcomes.assign(job.recipients.size(), outcome);
-    return answer;
-  };
-  if (const auto down = down_.find(batch.smarthost); down != down_.end())
-    return refuse(down->second);
-  if (unrecordable_ && list)
-    return refuse({rfc::Outcome::Kind::delayed,
-                   {4, 3, 1},
-                   "the spool cannot be written; a list would be sent twice"});
-  auto worker = workers_.find(batch.smarthost);
-  if (worker == workers_.end() || !worker->second.alive()) {
-    const auto& smarthost = settings_.smarthosts[batch.smarthost];
-    const auto& helo = smarthost.helo.empty() ? settings_.site.host_name : smarthost.helo;
-    auto started = Worker::start(smarthost, helo, home_, who_.uid);
-    if (!started) return refuse(outcome_of(started.error(), ""));
-    worker = workers_.insert_or_assign(batch.smarthost, std::move(started).value()).first;
-  }
-  Answer answer = worker->second.deliver(job);
-  // One that takes the connection but answers nothing to MAIL, even on a new one, costs as much.
-  if (answer.session_failed || !answer.verdict.begun)
-    down_[batch.smarthost] = answer.verdict.outcomes.front();
-  return answer;
-}
-
-void SpoolRun::relay(store::Lease& lease, const Batch& batch, store::Why& why) {
-  const auto& entry = lease.entry();
-  Job job{std::string(lease.name().id.text()),
-          batch.sender,
-          batch.paths,
-          entry.facts,
-          lease.descriptor(),
-          entry.message_offset};
-  const Answer answer = ask(batch, job, entry.done.size() > 1);
-  answered_ = answered_ || !answer.session_failed;
-  in_doubt_ = in_doubt_ || answer.verdict.in_doubt;
-  std::vector<std::size_t> delivered;
-  for (std::size_t i = 0; i < batch.recipients.size(); ++i) {
-    const auto& outcome = answer.verdict.outcomes[i];
-    if (outcome.kind == rfc::Outcome::Kind::delivered) delivered.push_back(batch.recipients[i]);
-    else why.set(batch.recipients[i], {outcome.status.text(), outcome.text});
-  }
-  // First of all, before a line is logged: what was sent must not be sent again.
-  record(lease, delivered);
-  for (std::size_t i = 0; i < batch.recipients.size(); ++i)
-    log_outcome(lease, batch.recipients[i], answer, answer.verdict.outcomes[i]);
-}
-
-void SpoolRun::record(store::Lease& lease, const std::vector<std::size_t>& delivered) {
-  if (const auto recorded = lease.record(delivered, store::delivered); !recorded) {
-    unrecordable_ = true;
-    base::log("qmgr", Level::error,
-              cat(lease.name().id.text(), ": ", recorded.error().text,
-                  ": what was sent may be sent again"));
-  }
-}
-
-// Done: out of the queue. Else: why, and when it is tried again.
-void SpoolRun::settle(store::Lease& lease, store::Why& why) {
-  const std::string id(lease.name().id.text());
-  if (lease.all_done()) {
-    const auto removed = lease.remove();
-    base::log("qmgr", removed ? Level::info : Level::error,
-              cat(id, ": ", removed ? std::string("removed") : removed.error().text));
-    return;
-  }
-  if (stop_requested() && !in_doubt_) return;  // not an attempt that failed; it stays due
-  count_attempt(why, leased_at_);
-  if (const auto saved = store::save_why(spool_, lease.name().id, why); !saved)
-    base::log("qmgr", Level::warning, saved.error().text);
-  const auto next = next_attempt(why, clock_(), policy_, in_doubt_, random_number());
-  const auto set = lease.set_next_attempt(next);
-  scheduled_ = static_cast<bool>(set);
-  if (!set) base::log("qmgr", Level::warning, set.error().text);
-}
-
-void SpoolRun::log_outcome(const store::Lease& lease, std::size_t recipient, const Answer& answer,
-                           const rfc::Outcome& outcome) {
-  const auto& envelope = lease.entry().envelope;
-  const auto apart = [](base::Time from, base::Time to) {
-    return std::max(0.0, std::chrono::duration<double>(to - from).count());
-  };
-  const double inside =
-      std::max(0.0, apart(leased_at_, clock_()) - answer.connect_seconds - answer.transmit_seconds);
-  const Delays delays{apart(envelope.arrival, leased_at_), inside, answer.connect_seconds,
-                      answer.transmit_seconds};
-  const auto& each = envelope.recipients[recipient];
-  base::log("smtp", Level::info,
-            delivery_line(lease.name().id.text(), each.address, each.original, answer.relay, delays,
-                          outcome));
 }
 
 }  // namespace spool

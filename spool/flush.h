@@ -1,31 +1,36 @@
-// flush.h - one run over one spool: every due entry is planned, relayed, and its verdicts recorded.
+// flush.h - one run over one spool: every due entry is planned, handed to the sessions, and what
+// comes of it settled.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "lib/base/clock.h"
 #include "lib/base/user.h"
 #include "lib/store/queue.h"
-#include "lib/store/why.h"
+#include "spool/delivery.h"
+#include "spool/dispatch.h"
 #include "spool/options.h"
-#include "spool/plan.h"
-#include "spool/retry.h"
+#include "spool/probation.h"
 #include "spool/settings.h"
-#include "spool/worker.h"
+#include "spool/settle.h"
+#include "spool/watch.h"
 
 namespace spool {
 
-/// Effects come in here; all that decides is in plan, retry and transaction.
+/// Effects come in here; all that decides is in plan, retry, probation and transaction.
 class SpoolRun {
  public:
-  SpoolRun(const store::Spool& spool, const Settings& settings, const base::Identity& who,
-           std::string home, base::Time (*clock)());
+  /// around.forced is set by wake().
+  explicit SpoolRun(Dispatcher::Surroundings around);
 
-  /// Make entries due that are wanted. Errors: io.
+  /// Make entries due that are wanted; smarthosts that rest are asked again. Errors: io.
   base::Result<> wake(const Wanted& wanted);
   /// Work until nothing is due, or SIGTERM. lock: of flush.lock, held. It is released at the end,
   /// and then the queue is looked at once more where anything happened in it meanwhile, since a
@@ -34,34 +39,44 @@ class SpoolRun {
 
  private:
   base::Result<bool> pass();
-  bool attempt_now(const store::EntryName& name);
-  bool attempt(const store::EntryName& name, const std::vector<store::EntryName>& superseded);
-  base::Result<> drop_superseded(const store::EntryName& name,
-                                 const std::vector<store::EntryName>& superseded);
-  void handle(store::Lease& lease, const std::vector<store::EntryName>& superseded);
-  void relay(store::Lease& lease, const Batch& batch, store::Why& why);
-  Answer ask(const Batch& batch, const Job& job, bool list);
-  void settle(store::Lease& lease, store::Why& why);
-  void record(store::Lease& lease, const std::vector<std::size_t>& delivered);
+  base::Result<> read_queue();
+  base::Result<> look_again();
+  bool feed();
+  bool attempt_now(const store::EntryName& name) const;
+  bool attempt(const store::EntryName& name);
+  std::unique_ptr<Delivery> take(const store::EntryName& name);
+  base::Result<> drop_superseded(const store::EntryName& name);
+  void begin(std::unique_ptr<Delivery> delivery);
+  void plan(Delivery& delivery);
+  void hand_out();
+  bool hand_out(std::uint64_t key, Delivery& delivery);
+  Task task_of(std::uint64_t key, const Delivery& delivery, const Batch& batch) const;
+  void take_finished(Finished finished);
+  void believe(Finished finished);
+  void finish(std::uint64_t key);
+  void give_up();
   void put_aside(const std::string& name, std::string_view reason);
-  void log_outcome(const store::Lease& lease, std::size_t recipient, const Answer& answer,
-                   const rfc::Outcome& outcome);
 
+  Dispatcher::Surroundings around_;
   const store::Spool& spool_;
   const Settings& settings_;
-  const base::Identity& who_;
-  std::string home_;
-  base::Time (*clock_)();
   RetryPolicy policy_;
-  std::map<std::size_t, Worker> workers_;     // by smarthost
-  std::map<std::size_t, rfc::Outcome> down_;  // smarthosts that took nobody in this run, and why
-  std::map<store::QueueId, base::Time>
-      attempted_;  // entries of this run, and the mtime they were left with
-  base::Time leased_at_;
-  bool in_doubt_ = false;
-  bool answered_ = false;      // some server had a word on the entry at hand
-  bool scheduled_ = false;     // its next attempt was set
-  bool unrecordable_ = false;  // a status byte could not be written: no more lists leave
+  Settler settler_;
+  std::optional<Dispatcher> sessions_;
+  Probation probation_;
+  Watch* watch_ = nullptr;
+  bool worked_ = false;  // something was done about an entry
+
+  store::Listing listing_;
+  std::size_t cursor_ = 0;  // in listing_.entries
+  // Entries whose smarthost has enough to do for now, by smarthost, oldest first.
+  std::map<std::size_t, std::deque<store::EntryName>> parked_;
+  std::set<store::QueueId> busy_;  // at hand or parked
+  std::map<std::uint64_t, std::unique_ptr<Delivery>> deliveries_;
+  std::deque<std::uint64_t> unsent_;  // deliveries with batches that were not handed out
+  std::uint64_t next_key_ = 1;
+  // Entries of this run, and the mtime they were left with.
+  std::map<store::QueueId, base::Time> attempted_;
 };
 
 }  // namespace spool

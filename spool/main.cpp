@@ -41,7 +41,7 @@ void clean_environment(const base::Identity& who, const std::string& home) {
 Result<> flush_spool(const store::Spool& spool, const spool::Settings& settings,
                      const spool::Options& options, const base::Identity& who,
                      const std::string& home) {
-  spool::SpoolRun run(spool, settings, who, home, base::now);
+  spool::SpoolRun run({spool, settings, who, home, base::now});
   if (options.wanted.any()) TRY(run.wake(options.wanted));
   Fd lock;
   if (options.lock >= 0 && options.locked_spool == spool.path()) {

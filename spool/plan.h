@@ -9,35 +9,49 @@
 
 #include "lib/rfc/status.h"
 #include "lib/store/entry.h"
+#include "lib/store/queue.h"
 #include "spool/settings.h"
+#include "spool/transaction.h"
 
 namespace spool {
 
 /// Recipients that go the same way in one transaction.
 struct Batch {
   std::size_t smarthost = 0;            ///< index into Settings::smarthosts
-  rfc::Path sender;                     ///< qualified
+  unsigned sender = 0;                  ///< index into the envelope's senders
   std::vector<std::size_t> recipients;  ///< indices into the envelope
-  std::vector<rfc::Path> paths;         ///< theirs, qualified
 };
 
-/// Recipients that cannot go anywhere now, each with its reason.
-struct Waiting {
+/// A recipient about whom no server is asked now.
+struct Decided {
   std::size_t recipient;
-  rfc::Outcome outcome;
+  rfc::Outcome outcome;  ///< delayed (it cannot go anywhere) or failed (an `error` route)
 };
 
 struct Plan {
   std::vector<Batch> batches;
-  std::vector<Waiting> waiting;
+  std::vector<Decided> decided;
 };
+
+/// The smarthost of the first pending recipient that goes to one; nullopt when none does.
+std::optional<std::size_t> first_way(const store::Entry& entry, const Settings& settings);
 
 /// Of the pending recipients only.
 Plan plan(const store::Entry& entry, const Settings& settings);
 
+/// The smarthost that mail from `sender` to `recipient` takes; nullopt: none, it stays here or goes
+/// nowhere.
+std::optional<std::size_t> smarthost_for(const Settings& settings, const rfc::Path& sender,
+                                         const rfc::Path& recipient);
+
+/// What a worker needs to know of a batch; the descriptor is the entry's. \pre every address of the
+/// batch can be parsed, as plan() saw to.
+Job job_of(const store::Entry& entry, const store::QueueId& id, const Batch& batch,
+           const std::string& domain);
+
 /// The smarthost for this sender and recipient: the first whose patterns (`*@example.org`,
 /// `@example.org`, an address) fit both, one with patterns before one without; nullopt when none
-/// does.
+/// does. Smarthosts that only [routes] lead to are left out.
 std::optional<std::size_t> choose_smarthost(const std::vector<Smarthost>& smarthosts,
                                             const rfc::Path& sender, const rfc::Path& recipient);
 

@@ -24,19 +24,20 @@ std::string delay_text(double seconds) {
   return text;
 }
 
-std::string delivery_line(std::string_view id, std::string_view to, std::string_view original,
-                          std::string_view relay, const Delays& delays,
-                          const rfc::Outcome& outcome) {
-  // Without bounces a permanent refusal waits in the queue too, so it is logged as what it is:
-  // deferred.
-  const bool sent = outcome.kind == rfc::Outcome::Kind::delivered;
-  const std::string from = original == to ? "" : cat("orig_to=<", original, ">, ");
+std::string delivery_line(std::string_view id, const store::Recipient& recipient, Relay relay,
+                          const Delays& delays, const rfc::Outcome& outcome) {
+  using Kind = rfc::Outcome::Kind;
+  const std::string_view status = outcome.kind == Kind::delivered ? "sent"
+                                  : outcome.kind == Kind::failed  ? "bounced"
+                                                                  : "deferred";
+  const std::string from =
+      recipient.original == recipient.address ? "" : cat("orig_to=<", recipient.original, ">, ");
   const double total = delays.before + delays.inside + delays.connect + delays.transmit;
-  return cat(id, ": to=<", to, ">, ", from, "relay=", relay, ", delay=", delay_text(total),
+  return cat(id, ": to=<", recipient.address, ">, ", from, "relay=", relay.name,
+             relay.use > 1 ? cat(", conn_use=", relay.use) : "", ", delay=", delay_text(total),
              ", delays=", delay_text(delays.before), "/", delay_text(delays.inside), "/",
              delay_text(delays.connect), "/", delay_text(delays.transmit),
-             ", dsn=", outcome.status.text(), ", status=", sent ? "sent" : "deferred", " (",
-             outcome.text, ")");
+             ", dsn=", outcome.status.text(), ", status=", status, " (", outcome.text, ")");
 }
 
 }  // namespace spool

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "lib/rfc/status.h"
+#include "lib/store/entry.h"
 
 namespace spool {
 
@@ -17,10 +18,15 @@ struct Delays {
 /// Postfix's number: two significant digits, not finer than 0.01, whole from 100 on.
 std::string delay_text(double seconds);
 
-/// "ID: to=<…>, [orig_to=<…>, ]relay=…, delay=…, delays=a/b/c/d, dsn=…,
+/// Who took it, and for the how-many-eth message of the session.
+struct Relay {
+  std::string_view name;
+  unsigned use = 1;
+};
+
+/// "ID: to=<…>, [orig_to=<…>, ]relay=…, [conn_use=N, ]delay=…, delays=a/b/c/d, dsn=…,
 /// status=sent|deferred|bounced (…)".
-std::string delivery_line(std::string_view id, std::string_view to, std::string_view original,
-                          std::string_view relay, const Delays& delays,
-                          const rfc::Outcome& outcome);
+std::string delivery_line(std::string_view id, const store::Recipient& recipient, Relay relay,
+                          const Delays& delays, const rfc::Outcome& outcome);
 
 }  // namespace spool

@@ -1,6 +1,7 @@
 #include "spool/retry.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace spool {
 
@@ -9,6 +10,14 @@ using std::chrono::seconds;
 namespace {
 constexpr seconds after_doubt{15 * 60};
 constexpr seconds counted_apart{3600};
+constexpr unsigned fewest_attempts = 10;
+constexpr base::Time first_credible{seconds(1'577'836'800)};  // 2020
+
+// nullopt: unknown, by a clock that was or is wrong.
+std::optional<base::Time::duration> age_of(base::Time arrival, base::Time now) {
+  if (arrival > now || arrival < first_credible) return std::nullopt;
+  return now - arrival;
+}
 }  // namespace
 
 bool due(base::Time next, base::Time now, const RetryPolicy& policy) {
@@ -23,6 +32,21 @@ void count_attempt(store::Why& why, base::Time now) {
     return;
   ++why.attempts;
   why.last_attempt = moment;
+}
+
+bool expired(const store::Why& why, base::Time arrival, base::Time now, seconds lifetime) {
+  const auto age = age_of(arrival, now).value_or(counted_apart * why.attempts);
+  return why.attempts >= fewest_attempts && age >= lifetime;
+}
+
+bool worth_a_notice(const store::Why& why, base::Time arrival, base::Time now, seconds warn_after) {
+  const auto age = age_of(arrival, now).value_or(counted_apart * why.attempts);
+  return why.attempts >= 2 && age >= warn_after;
+}
+
+base::Time next_look(base::Time arrival, base::Time now, const RetryPolicy& policy) {
+  const base::Time::duration first = policy.first, longest = policy.longest;
+  return now + std::clamp(age_of(arrival, now).value_or(first), first, std::max(first, longest));
 }
 
 base::Time next_attempt(const store::Why& why, base::Time now, const RetryPolicy& policy,

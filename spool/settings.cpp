@@ -58,9 +58,8 @@ constexpr std::array smarthost_keys{Key{"host"},
 constexpr std::string_view mechanisms =
     "scram-sha-256-plus scram-sha-256 scram-sha-1 cram-md5 xoauth2 oauthbearer plain login";
 // Understood and checked, but without effect until the part that uses them is built.
-constexpr std::string_view waiting_keys[] = {
-    "smarthost.from",   "smarthost.rewrite_from", "smarthost.connections", "smarthost.rate",
-    "site.all_mail_to", "site.postmaster",        "spool.lifetime",        "spool.warn_after"};
+constexpr std::string_view waiting_keys[] = {"smarthost.from", "smarthost.rewrite_from",
+                                             "site.all_mail_to", "site.postmaster"};
 
 bool loopback(const std::string& host) {
   const bool v4 =
@@ -73,37 +72,21 @@ bool is_word_in(std::string_view word, std::string_view list) {
   return std::find(all.begin(), all.end(), word) != all.end();
 }
 
-// "name", "name:port", "[::1]", "[::1]:port": what stands before the port, and the port's text or
-// none.
-std::optional<std::pair<std::string_view, std::optional<std::string_view>>> split_port(
-    std::string_view text) {
-  std::size_t end = text.find(':');
-  std::string_view name = text.substr(0, end);
-  if (text.starts_with('[')) {
-    const auto bracket = text.find(']');
-    if (bracket == std::string_view::npos) return std::nullopt;
-    name = text.substr(1, bracket - 1);
-    if (name.find_first_not_of("0123456789abcdefABCDEF:.") != std::string_view::npos ||
-        name.find(':') == std::string_view::npos)
-      return std::nullopt;
-    end = bracket + 1;
-  } else if (!store::is_domain(name)) {
-    return std::nullopt;
-  }
-  if (end >= text.size()) return std::pair(name, std::optional<std::string_view>());
-  if (text[end] != ':') return std::nullopt;
-  return std::pair(name, std::optional(text.substr(end + 1)));
+// "30/1m"; nullopt if it is none.
+std::optional<Rate> parse_rate(std::string_view text) {
+  constexpr unsigned most = 10'000;  // each is remembered for its period
+  const auto count = base::to_number<unsigned>(base::take(text, '/'));
+  const auto period = store::duration(text);
+  if (!count || *count == 0 || *count > most || !period) return std::nullopt;
+  return Rate{*count, *period};
 }
 
-std::optional<Host> parse_host(std::string_view text, std::uint16_t default_port) {
-  const auto parts = split_port(text);
-  if (!parts) return std::nullopt;
-  Host host{std::string(parts->first), default_port};
-  if (!parts->second) return host;
-  const auto number = base::to_number<std::uint16_t>(*parts->second);
-  if (!number || *number == 0) return std::nullopt;
-  host.port = *number;
-  return host;
+// What tells that a file is another one than it was.
+std::string file_stamp(const std::string& path) {
+  struct stat status;
+  if (path.empty() || ::stat(path.c_str(), &status) != 0) return "-";
+  return cat(status.st_ino, ".", status.st_size, ".", status.st_mtim.tv_sec, ".",
+             status.st_mtim.tv_nsec);
 }
 
 /// Turns one [smarthost] section into a Smarthost, adding to the list of mistakes.
@@ -136,6 +119,8 @@ class SmarthostReader {
     if (const auto* setting = section_.find("recipients"))
       smarthost_.recipients = store::words(setting->value);
     numbers();
+    rate();
+    smarthost_.stamp = cat(file_stamp(config_.path()), " ", file_stamp(secret_file_));
     return std::move(smarthost_);
   }
 
@@ -218,8 +203,9 @@ class SmarthostReader {
     if (form->source == Source::keyring)
       mistake(setting->line, "password: keyring is not part of this version");
     if (form->source == Source::text) private_file(setting->line);
-    if (form->source == Source::file) kept_secret(smarthost_.password.argument, setting->line);
-    if (form->source == Source::netrc) kept_secret(place_.home + "/.netrc", setting->line);
+    if (form->source == Source::file) secret_file_ = smarthost_.password.argument;
+    if (form->source == Source::netrc) secret_file_ = place_.home + "/.netrc";
+    if (!secret_file_.empty()) kept_secret(secret_file_, setting->line);
   }
 
   // One that is not there yet may come; one that others can read is known to them already.
@@ -258,7 +244,15 @@ class SmarthostReader {
     if (const auto* setting = section_.find(key))
       target = store::duration(setting->value).value_or(target);
   }
+  void rate() {
+    const auto* setting = section_.find("rate");
+    if (setting == nullptr) return;
+    const auto rate = parse_rate(setting->value);
+    if (rate) smarthost_.rate = *rate;
+    else mistake(setting->line, cat("rate = ", setting->value, ": not MESSAGES/TIME, as in 30/1m"));
+  }
   void numbers() {
+    number("connections", smarthost_.connections);
     number("recipients_per_transaction", smarthost_.recipients_per_transaction);
     number("messages_per_connection", smarthost_.messages_per_connection);
     time("connect_timeout", smarthost_.connect_timeout);
@@ -273,12 +267,56 @@ class SmarthostReader {
   const store::Place& place_;
   std::vector<std::string>& mistakes_;
   Smarthost smarthost_;
+  std::string secret_file_;
 };
+
+// The place of a smarthost that [routes] names, by its name or made for its host.
+std::optional<std::size_t> routed_smarthost(const RouteValue& value, const std::string& stamp,
+                                            std::vector<Smarthost>& smarthosts) {
+  const bool named = value.kind == RouteValue::Kind::smarthost;
+  const std::string name =
+      named ? value.name : cat("smtp:[", value.host.name, "]:", value.host.port);
+  const auto found = std::find_if(smarthosts.begin(), smarthosts.end(), [&](const Smarthost& each) {
+    return each.name == name && each.only_routed != named;
+  });
+  if (found != smarthosts.end()) return found - smarthosts.begin();
+  if (named) return std::nullopt;
+  Smarthost made;
+  made.name = name;
+  made.hosts.push_back(value.host);
+  made.security = Security::opportunistic;
+  made.only_routed = true;
+  made.stamp = stamp;
+  smarthosts.push_back(std::move(made));
+  return smarthosts.size() - 1;
+}
+
+void read_routes(const store::Config& config, Settings& settings,
+                 std::vector<std::string>& mistakes) {
+  const auto* section = config.find("routes");
+  if (section == nullptr) return;
+  for (const auto& [key, text, line] : section->settings) {
+    const auto value = parse_route(text);
+    if (!Routes::is_key(key) || !value) {
+      mistakes.push_back(config.located(
+          line, !value ? cat(key, " = ", text, ": not smarthost NAME, smtp:[HOST]:PORT, local or ",
+                             "error 5.X.Y 5XX TEXT")
+                       : cat(key, ": not a domain, .domain or user@domain")));
+      continue;
+    }
+    if (value->kind == RouteValue::Kind::local) settings.routes.add(key, ToThisMachine{});
+    if (value->kind == RouteValue::Kind::error) settings.routes.add(key, value->error);
+    if (value->kind == RouteValue::Kind::local || value->kind == RouteValue::Kind::error) continue;
+    const auto index = routed_smarthost(*value, file_stamp(config.path()), settings.smarthosts);
+    if (index) settings.routes.add(key, ToSmarthost{*index});
+    else mistakes.push_back(config.located(line, cat("there is no [smarthost ", value->name, "]")));
+  }
+}
 
 // Sections and keys that are right but wait for the part that uses them.
 void note_waiting(const store::Config& config, std::vector<std::string>& remarks) {
   for (const auto& section : config.sections()) {
-    if ((section.kind == "routes" || section.kind == "local") && !section.settings.empty())
+    if (section.kind == "local" && !section.settings.empty())
       remarks.push_back(
           config.located(section.line, cat("[", section.kind, "] has no effect in this version")));
     for (const auto& setting : section.settings) {
@@ -310,6 +348,7 @@ Result<Settings> load_settings(const store::Place& place) {
     // One without settings is a form not yet filled in, as in the sample.
     if (section.kind == "smarthost" && !section.settings.empty())
       settings.smarthosts.push_back(SmarthostReader(config, section, place, mistakes).read());
+  read_routes(config, settings, mistakes);
   note_waiting(config, settings.remarks);
   const auto line_of = [&](std::string_view mistake) {
     mistake.remove_prefix(config.path().size() + 1);

@@ -11,15 +11,15 @@
 #include "lib/base/result.h"
 #include "lib/store/config.h"
 #include "lib/store/site.h"
+#include "spool/route.h"
 
 namespace spool {
 
-enum class Security { tls, starttls, none };
-
-struct Host {
-  std::string
-      name;  ///< as written: a domain name, an IPv4 address, or an IPv6 address without brackets
-  std::uint16_t port = 587;
+enum class Security {
+  tls,
+  starttls,
+  none,
+  opportunistic,  ///< STARTTLS if offered, unverified; for [routes] only, which carry no password
 };
 
 /// Where the password comes from. It is read by the session worker when it is needed and nowhere
@@ -28,6 +28,12 @@ struct Secret {
   enum class Source { none, keyring, file, command, credential, netrc, text };
   Source source = Source::none;
   std::string argument;  ///< path, command, name or the secret itself
+};
+
+/// At most `count` messages in any `period`; count 0: no limit.
+struct Rate {
+  unsigned count = 0;
+  std::chrono::seconds period{0};
 };
 
 /// One account on a smarthost.
@@ -42,14 +48,18 @@ struct Smarthost {
       auth;  ///< lower-case mechanism names in order of preference; empty: best offered
   std::vector<std::string> senders, recipients;  ///< patterns; empty: all
   std::string ca, pin, certificate, key, helo, proxy, source, tls_min = "1.2";
-  unsigned recipients_per_transaction = 100, messages_per_connection = 100;
+  unsigned connections = 4, recipients_per_transaction = 100, messages_per_connection = 100;
+  Rate rate;
   std::chrono::seconds connect_timeout{30}, reply_timeout{300}, data_timeout{120}, dot_timeout{600},
       message_timeout{3600};
+  bool only_routed = false;  ///< made by [routes]: nothing goes there by default
+  std::string stamp;         ///< changes whenever the configuration or the secret's file does
 };
 
 struct Settings {
   store::Site site;
   std::vector<Smarthost> smarthosts;
+  Routes routes;
   std::vector<std::string>
       remarks;  ///< keys that are understood but not acted on by this version, "FILE:LINE: …"
 };

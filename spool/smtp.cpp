@@ -55,12 +55,18 @@ void set_text(CURL* curl, CURLoption option, const std::string& value) {
 
 void set_tls(CURL* curl, const Smarthost& smarthost) {
   const bool starttls = smarthost.security == Security::starttls;
-  ::curl_easy_setopt(curl, CURLOPT_USE_SSL, long{starttls ? CURLUSESSL_ALL : CURLUSESSL_NONE});
+  // Where TLS was not asked for, one that nobody vouches for is still better than none: no password
+  // goes this way.
+  const bool opportunistic = smarthost.security == Security::opportunistic;
+  ::curl_easy_setopt(curl, CURLOPT_USE_SSL,
+                     long{starttls        ? CURLUSESSL_ALL
+                          : opportunistic ? CURLUSESSL_TRY
+                                          : CURLUSESSL_NONE});
   const long minimum =
       smarthost.tls_min == "1.3" ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2;
   ::curl_easy_setopt(curl, CURLOPT_SSLVERSION, minimum);
-  ::curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
-  ::curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+  ::curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, opportunistic ? 0L : 1L);
+  ::curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, opportunistic ? 0L : 2L);
   if (smarthost.ca.empty()) {
     // The folder of hashed certificates is read as needed; the bundle costs 20 ms a handshake.
     ::curl_easy_setopt(curl, CURLOPT_CAINFO, nullptr);
@@ -92,10 +98,15 @@ void set_connection(CURL* curl, const Smarthost& smarthost) {
   ::curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, stop_or_go);
 }
 
-std::string trouble(CURL* curl, CURLcode code, const char* error, const std::string& reply) {
+// errno of a connection that could not be made, else 0.
+int os_error(CURL* curl, CURLcode code) {
   long number = 0;
   ::curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &number);
-  if (code == CURLE_COULDNT_CONNECT && number != 0) return std::strerror(static_cast<int>(number));
+  return code == CURLE_COULDNT_CONNECT ? static_cast<int>(number) : 0;
+}
+
+std::string trouble(CURL* curl, CURLcode code, const char* error, const std::string& reply) {
+  if (const int number = os_error(curl, code)) return std::strerror(number);
   std::string text = error[0] != '\0' ? error : ::curl_easy_strerror(code);
   const bool replied = code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_REMOTE_ACCESS_DENIED ||
                        code == CURLE_USE_SSL_FAILED;
@@ -128,8 +139,10 @@ Result<std::unique_ptr<Connection>> Connection::open(const Smarthost& smarthost,
   set_tls(curl, smarthost);
   const CURLcode code = ::curl_easy_perform(curl);
   if (code != CURLE_OK)
-    return Error{Kind::retry, cat("connect to ", host.name, ":", host.port, ": ",
-                                  trouble(curl, code, handle->error, handle->last_reply))};
+    return Error{Kind::retry,
+                 cat("connect to ", host.name, ":", host.port, ": ",
+                     trouble(curl, code, handle->error, handle->last_reply)),
+                 os_error(curl, code)};
   ::curl_easy_getinfo(curl, CURLINFO_ACTIVESOCKET, &handle->socket);
   std::unique_ptr<Connection> connection(new Connection);
   connection->peer_ = peer_of(curl, host);

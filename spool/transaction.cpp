@@ -5,6 +5,7 @@
 
 #include "lib/base/text.h"
 #include "spool/body.h"
+#include "spool/cause.h"
 
 namespace spool {
 
@@ -27,6 +28,7 @@ void add_capability(std::string_view keyword, std::string_view words, Capabiliti
   if (keyword == "pipelining") offered.pipelining = true;
   if (keyword == "8bitmime") offered.eight_bit = true;
   if (keyword == "smtputf8") offered.utf8 = true;
+  if (keyword == "dsn") offered.dsn = true;
   if (keyword == "size") {
     offered.size = true;
     offered.size_limit = base::to_number<std::uint64_t>(base::trim(words)).value_or(0);
@@ -55,29 +57,24 @@ Capabilities capabilities(const SmtpReply& ehlo) {
   return offered;
 }
 
-namespace {
-
 bool about_our_setup(const SmtpReply& reply) {
   constexpr int codes[] = {500, 501, 502, 503, 504, 530, 534, 535, 538, 555};
-  if (std::find(std::begin(codes), std::end(codes), reply.code) != std::end(codes)) return true;
   const auto status = reply.status();
+  if (status.subject == 1) return false;
+  if (std::find(std::begin(codes), std::end(codes), reply.code) != std::end(codes)) return true;
   return status.subject == 7 && (status.detail == 8 || status.detail == 9 || status.detail == 11);
 }
 
-}  // namespace
-
 Outcome outcome_of(const SmtpReply& reply, std::string_view step, std::string_view peer) {
-  Outcome outcome;
-  outcome.status = reply.status();
-  outcome.text =
-      base::printable(cat("host ", peer, " said: ", reply.shown(), " (in reply to ", step, ")"));
   const bool too_many = reply.code == 552 && step == "RCPT TO command";
-  if (reply.permanent() && !about_our_setup(reply) && !too_many) {
-    outcome.kind = Outcome::Kind::failed;
-  } else {
-    outcome.kind = Outcome::Kind::delayed;
-    outcome.status.category = 4;
-  }
+  const bool permanent = reply.permanent() && !about_our_setup(reply) && !too_many;
+  const std::string text =
+      base::printable(cat("host ", peer, " said: ", reply.shown(), " (in reply to ", step, ")"));
+  Outcome outcome = permanent ? failed(Cause::refused, text, reply.status())
+                              : Outcome{Outcome::Kind::delayed, reply.status(), text};
+  if (!permanent) outcome.status.category = 4;
+  outcome.reply = reply.shown();
+  outcome.host = peer.substr(0, peer.find('['));
   return outcome;
 }
 
@@ -88,28 +85,36 @@ Outcome outcome_of(const Error& error, std::string_view peer) {
 }
 
 /// One transaction on its way.
-struct Session::Attempt {
-  std::vector<std::string> commands;             // MAIL, RCPT…, DATA
+struct Attempt {
+  const Job* job = nullptr;
+  BodyPlan plan;
+  std::vector<std::string> commands;             // MAIL, RCPT…, DATA; none where nobody is asked
   std::vector<std::size_t> asked;                // which recipient each RCPT names
+  std::size_t sent = 0, replied = 0;             // of the commands
   std::vector<std::optional<Outcome>> outcomes;  // decided ones
+  std::vector<std::size_t> left_over;
   std::optional<SmtpReply> mail, data;
-  std::string final_text;
   std::size_t accepted = 0;
+  bool full = false;      // the server takes no more recipients in this transaction
   bool finished = false;  // the final dot is on its way
-  bool in_doubt = false;
+  bool in_doubt = false, our_setup = false;
 
   void decide(const Outcome& outcome) {  // all that is undecided
     for (auto& slot : outcomes)
       if (!slot) slot = outcome;
   }
+  bool data_is_next() const { return sent + 1 == commands.size(); }
+  // The recipients that were not named yet go in another transaction: DATA is next.
+  void leave_rest() {
+    for (; sent + 1 < commands.size(); ++sent) left_over.push_back(asked[sent - 1]);
+    replied = sent;
+  }
 };
 
-Session::Session(Stream& stream, std::string peer, Timeouts timeouts,
-                 std::function<base::Result<>()> about_to_finish)
-    : stream_(stream),
-      peer_(std::move(peer)),
-      timeouts_(timeouts),
-      about_to_finish_(std::move(about_to_finish)) {}
+Session::Session(Stream& stream, std::string peer, Timeouts timeouts, SessionHooks hooks)
+    : stream_(stream), peer_(std::move(peer)), timeouts_(timeouts), hooks_(std::move(hooks)) {}
+
+Session::~Session() = default;
 
 Result<> Session::send(std::string_view text, std::chrono::seconds limit) {
   auto sent = stream_.send(text, std::chrono::steady_clock::now() + limit);
@@ -175,7 +180,62 @@ std::string Session::mail_command(const Job& job, const BodyPlan& plan) const {
                     std::any_of(job.recipients.begin(), job.recipients.end(),
                                 [](const auto& path) { return !path.ascii(); });
   if (offered_.utf8 && utf8) command += " SMTPUTF8";
-  return command;
+  return offered_.dsn ? command + job.mail_parameters : command;
+}
+
+// Who can be asked for, and with which commands.
+std::unique_ptr<Attempt> Session::prepare(const Job& job) const {
+  auto attempt = std::make_unique<Attempt>();
+  attempt->job = &job;
+  attempt->outcomes.resize(job.recipients.size());
+  attempt->plan = plan_body(job, offered_.eight_bit);
+  if (offered_.size_limit != 0 && attempt->plan.size > offered_.size_limit)
+    attempt->decide(failed(Cause::too_large,
+                           cat("message of ", attempt->plan.size, " bytes is larger than the ",
+                               offered_.size_limit, " bytes that host ", peer_, " takes")));
+  for (std::size_t i = 0; i < job.recipients.size(); ++i) {
+    auto& outcome = attempt->outcomes[i];
+    if (!outcome && !offered_.utf8 && (!job.recipients[i].ascii() || !job.sender.ascii()))
+      outcome = failed(Cause::needs_utf8, cat("host ", peer_, " does not offer SMTPUTF8, which ",
+                                              "this address needs"));
+    if (outcome) continue;
+    std::string command = cat("RCPT TO:<", job.recipients[i].text(), ">");
+    if (offered_.dsn && !job.recipient_parameters.empty()) command += job.recipient_parameters[i];
+    attempt->commands.push_back(std::move(command));
+    attempt->asked.push_back(i);
+  }
+  if (attempt->commands.empty()) return attempt;
+  attempt->commands.insert(attempt->commands.begin(), mail_command(job, attempt->plan));
+  attempt->commands.emplace_back("DATA");
+  return attempt;
+}
+
+// The commands that go in one flight now; none where the transaction has come to nothing.
+std::string Session::next_group(Attempt& attempt) const {
+  const auto& commands = attempt.commands;
+  const std::size_t at_once = offered_.pipelining ? group_size : 1;
+  if (attempt.mail && !attempt.mail->positive()) return {};
+  // Nothing accepted: DATA would only be refused. RFC 2920 has it ride along where that is not
+  // known yet.
+  if (attempt.data_is_next() && attempt.sent > 0 && attempt.accepted == 0) return {};
+  const auto end = std::min(attempt.sent + at_once, commands.size());
+  std::string text;
+  for (; attempt.sent < end; ++attempt.sent) text += cat(commands[attempt.sent], "\r\n");
+  return text;
+}
+
+void Session::take_rcpt_reply(Attempt& attempt, std::size_t recipient, const SmtpReply& reply) {
+  auto& slot = attempt.outcomes[recipient];
+  if (slot) return;
+  // RFC 5321 section 4.5.3.1.10: enough recipients for one transaction, not one too many for ever.
+  const auto status = reply.status();
+  const bool enough =
+      reply.code == 452 && attempt.accepted > 0 &&
+      (status == rfc::EnhancedStatus{4, 5, 3} || status == rfc::EnhancedStatus{4, 0, 0});
+  if (reply.positive()) ++attempt.accepted;
+  else if (enough) attempt.left_over.push_back(recipient);
+  else slot = outcome_of(reply, "RCPT TO command", peer_);
+  attempt.full = attempt.full || enough;
 }
 
 // The reply to command number `command` of the attempt, into its place.
@@ -183,38 +243,43 @@ Result<> Session::take_reply(Attempt& attempt, std::size_t command) {
   TRY_LET(reply, read_reply(timeouts_.reply));
   if (command == 0) {
     if (!reply.positive()) attempt.decide(outcome_of(reply, "MAIL FROM command", peer_));
+    attempt.our_setup = !reply.positive() && about_our_setup(reply);
     attempt.mail = std::move(reply);
   } else if (command + 1 == attempt.commands.size()) {
     attempt.data = std::move(reply);
-  } else if (auto& slot = attempt.outcomes[attempt.asked[command - 1]]; !slot) {
-    if (reply.positive()) ++attempt.accepted;
-    else slot = outcome_of(reply, "RCPT TO command", peer_);
+  } else {
+    take_rcpt_reply(attempt, attempt.asked[command - 1], reply);
   }
   return alive_ ? Result<>() : Result<>(Error{Kind::retry, "the server closes the session"});
 }
 
-Result<> Session::envelope(Attempt& attempt, const std::string& mail) {
-  attempt.commands.insert(attempt.commands.begin(), mail);
-  attempt.commands.push_back("DATA");
-  const auto& commands = attempt.commands;
-  const std::size_t at_once = offered_.pipelining ? group_size : 1;
-  for (std::size_t first = 0; first < commands.size(); first += at_once) {
-    const auto end = std::min(first + at_once, commands.size());
-    const bool data_next = end == commands.size();
-    // Nothing accepted: DATA would only be refused; RFC 2920 asks for it to ride along where that
-    // is not known yet.
-    if (data_next && first + 1 == end && attempt.accepted == 0) return {};
-    std::string text;
-    for (std::size_t i = first; i < end; ++i) text += cat(commands[i], "\r\n");
-    TRY(send(text, timeouts_.reply));
-    for (std::size_t i = first; i < end; ++i) TRY(take_reply(attempt, i));
-    if (attempt.mail && !attempt.mail->positive() && !data_next) return {};
+Result<> Session::envelope(Attempt& attempt) {
+  while (attempt.replied < attempt.commands.size()) {
+    if (attempt.sent == attempt.replied) {
+      if (attempt.full) attempt.leave_rest();
+      const std::string group = next_group(attempt);
+      if (group.empty()) return {};
+      TRY(send(group, timeouts_.reply));
+    }
+    for (; attempt.replied < attempt.sent; ++attempt.replied)
+      TRY(take_reply(attempt, attempt.replied));
   }
   return {};
 }
 
-Result<> Session::body(const Job& job, const BodyPlan& plan, Attempt& attempt) {
-  BodySource source(job, plan);
+// The next job's first commands go with the final dot (RFC 2920 section 3.1 allows the end of the
+// text to begin a group). Should this message be refused, the server is outside of a transaction
+// all the same.
+void Session::ride(std::string& text) {
+  const Job* job = offered_.pipelining && hooks_.next ? hooks_.next() : nullptr;
+  if (job == nullptr) return;
+  ahead_ = prepare(*job);
+  if (!ahead_->commands.empty()) text += next_group(*ahead_);
+}
+
+Result<> Session::body(Attempt& attempt) {
+  TRY(hooks_.before_text());
+  BodySource source(*attempt.job, attempt.plan);
   std::string text;
   for (bool more = true; more;) {
     text.clear();
@@ -222,8 +287,9 @@ Result<> Session::body(const Job& job, const BodyPlan& plan, Attempt& attempt) {
     more = going_on;
     if (stop_requested()) return Error{Kind::retry, "stopped"};
     if (!more) {
-      TRY(about_to_finish_());
+      TRY(hooks_.before_dot());
       attempt.finished = true;
+      ride(text);
     }
     TRY(send(text, timeouts_.data));
   }
@@ -231,8 +297,8 @@ Result<> Session::body(const Job& job, const BodyPlan& plan, Attempt& attempt) {
 }
 
 // The text of the message and the reply that decides about it.
-Result<> Session::message(const Job& job, const BodyPlan& plan, Attempt& attempt) {
-  auto sent = body(job, plan, attempt);
+Result<> Session::message(Attempt& attempt) {
+  auto sent = body(attempt);
   if (sent || attempt.finished) return final_reply(attempt);
   // Without its final dot the message is none: the connection is dropped in the middle of it. A
   // server that had enough (552) may have said so before it hung up.
@@ -257,8 +323,14 @@ Result<> Session::final_reply(Attempt& attempt) {
                      " after the final dot: it is not known whether the message was taken")};
   }
   const auto& value = reply.value();
-  if (value.positive()) attempt.decide({Outcome::Kind::delivered, value.status(), value.shown()});
-  else attempt.decide(outcome_of(value, "end of DATA command", peer_));
+  if (!value.positive()) {
+    attempt.decide(outcome_of(value, "end of DATA command", peer_));
+    return {};
+  }
+  Outcome outcome{Outcome::Kind::delivered, value.status(), value.shown()};
+  outcome.reply = value.shown();
+  outcome.host = peer_.substr(0, peer_.find('['));
+  attempt.decide(outcome);
   return {};
 }
 
@@ -275,42 +347,37 @@ void Session::reset_server(Attempt& attempt) {
   if (!reply || !reply.value().positive()) alive_ = false;
 }
 
-void Session::run(const Job& job, const BodyPlan& plan, Attempt& attempt) {
-  auto state = envelope(attempt, mail_command(job, plan));
+void Session::run(Attempt& attempt) {
+  auto state = envelope(attempt);
   if (state && attempt.data && attempt.accepted > 0) {
-    if (attempt.data->intermediate()) state = message(job, plan, attempt);
-    else attempt.decide(outcome_of(*attempt.data, "DATA command", peer_));
+    if (attempt.data->intermediate()) {
+      // What is left over is decided about in another transaction.
+      for (const auto i : attempt.left_over)
+        attempt.outcomes[i] = Outcome{Outcome::Kind::delayed, {4, 5, 3}, "another one follows"};
+      state = message(attempt);
+    } else {
+      attempt.decide(outcome_of(*attempt.data, "DATA command", peer_));
+      attempt.our_setup = about_our_setup(*attempt.data);
+    }
   }
   if (!state) attempt.decide(outcome_of(state.error(), peer_));
   attempt.decide({Outcome::Kind::delayed, {4, 5, 0}, cat("host ", peer_, " took no recipient")});
-  if (!attempt.finished) reset_server(attempt);
+  if (attempt.finished) return;
+  attempt.left_over.clear();
+  reset_server(attempt);
 }
 
 Verdict Session::transact(const Job& job) {
-  Attempt attempt;
-  attempt.outcomes.resize(job.recipients.size());
-  const BodyPlan plan = plan_body(job, offered_.eight_bit);
-  if (offered_.size_limit != 0 && plan.size > offered_.size_limit)
-    attempt.decide({Outcome::Kind::failed,
-                    {5, 3, 4},
-                    cat("message of ", plan.size, " bytes is larger than the ", offered_.size_limit,
-                        " bytes that host ", peer_, " takes")});
-  for (std::size_t i = 0; i < job.recipients.size(); ++i) {
-    if (!offered_.utf8 && (!job.recipients[i].ascii() || !job.sender.ascii()))
-      attempt.outcomes[i] =
-          Outcome{Outcome::Kind::failed,
-                  {5, 6, 7},
-                  cat("host ", peer_, " does not offer SMTPUTF8, which this address needs")};
-    if (attempt.outcomes[i]) continue;
-    attempt.commands.push_back(cat("RCPT TO:<", job.recipients[i].text(), ">"));
-    attempt.asked.push_back(i);
-  }
-  if (!attempt.asked.empty()) run(job, plan, attempt);
+  const auto attempt = ahead_ && ahead_->job == &job ? std::move(ahead_) : prepare(job);
+  if (!attempt->commands.empty()) run(*attempt);
   Verdict verdict;
-  for (auto& outcome : attempt.outcomes) verdict.outcomes.push_back(std::move(*outcome));
-  verdict.in_doubt = attempt.in_doubt;
+  for (auto& outcome : attempt->outcomes) verdict.outcomes.push_back(std::move(*outcome));
+  verdict.left_over = std::move(attempt->left_over);
+  verdict.in_doubt = attempt->in_doubt;
   verdict.session_usable = alive_;
-  verdict.begun = attempt.asked.empty() || (attempt.mail && attempt.mail->code != 421);
+  verdict.begun = attempt->commands.empty() || (attempt->mail && attempt->mail->code != 421);
+  verdict.our_setup = attempt->our_setup;
+  verdict.dsn_offered = offered_.dsn;
   return verdict;
 }
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,7 +21,7 @@ namespace spool {
 
 /// What the server offered in its reply to EHLO. Keywords in any case.
 struct Capabilities {
-  bool pipelining = false, eight_bit = false, utf8 = false, size = false;
+  bool pipelining = false, eight_bit = false, utf8 = false, size = false, dsn = false;
   std::uint64_t size_limit = 0;   ///< 0: none was named
   std::vector<std::string> auth;  ///< lower-case mechanism names
 };
@@ -35,6 +36,10 @@ struct Job {
   std::string id;  ///< for logs and errors
   rfc::Path sender;
   std::vector<rfc::Path> recipients;
+  /// RET and ENVID of MAIL, NOTIFY and ORCPT of each RCPT (RFC 3461 section 4), each with a blank
+  /// before it; sent where DSN is offered. recipient_parameters: empty where no recipient has any.
+  std::string mail_parameters;
+  std::vector<std::string> recipient_parameters;
   store::Facts facts;
   int descriptor = -1;  ///< of the entry
   std::uint64_t message_offset = 0;
@@ -45,54 +50,80 @@ struct BodyPlan;  // body.h
 /// What became of a Job.
 struct Verdict {
   std::vector<rfc::Outcome> outcomes;  ///< one a recipient, in order
+  /// Recipients that were not decided about, since the server takes no more of them in one
+  /// transaction (452 4.5.3) and has taken others: they go at once in another one.
+  std::vector<std::size_t> left_over;
   bool in_doubt = false;       ///< the connection was lost between the final dot and its reply
   bool session_usable = true;  ///< false: drop the connection
-  bool begun = true;  ///< false: MAIL got no answer but a farewell; a new session may be tried
+  bool begun = true;       ///< false: MAIL got no answer but a farewell; a new session may be tried
+  bool our_setup = false;  ///< MAIL or DATA was refused for what our set-up is (530, 535, …)
+  bool dsn_offered = false;  ///< the server took over what NOTIFY asks for
 };
+
+/// What a Session asks of its owner while it works.
+struct SessionHooks {
+  /// Directly before the text of a message is sent: whether that may be. The verdict on the
+  /// message before must be on stable storage by then.
+  std::function<base::Result<>()> before_text;
+  /// Directly before the final dot is sent; its error keeps it unsent.
+  std::function<base::Result<>()> before_dot;
+  /// The job that transact() will be called with next, or nullptr: its commands ride with the
+  /// final dot, which saves a round trip. May be empty.
+  std::function<const Job*()> next;
+};
+
+struct Attempt;
 
 /// A session with a server that has greeted. Dead after a timeout, an end of input, garbage or 421.
 class Session {
  public:
-  /// about_to_finish is called directly before the final dot is sent; its error keeps it unsent.
-  Session(Stream& stream, std::string peer, Timeouts timeouts,
-          std::function<base::Result<>()> about_to_finish);
+  Session(Stream& stream, std::string peer, Timeouts timeouts, SessionHooks hooks);
+  ~Session();
 
   /// EHLO. Errors: retry with the server's words.
   base::Result<> greet(const std::string& helo);
   const Capabilities& offered() const { return offered_; }
   /// Send a line and read the reply; for AUTH. `secret` lines appear in no error. Errors: retry.
   base::Result<rfc::SmtpReply> exchange(std::string_view line);
-  /// The mail transaction, ended by RSET where the server is left inside one.
+  /// The mail transaction, ended by RSET where the server is left inside one. \pre `job` is the one
+  /// that hooks.next() gave last, if it gave one.
   Verdict transact(const Job& job);
   /// QUIT; the reply is not waited for.
   void quit();
 
  private:
-  struct Attempt;
   base::Result<std::string> read_line(Deadline deadline);
   base::Result<rfc::SmtpReply> read_reply(std::chrono::seconds limit);
   base::Result<> send(std::string_view text, std::chrono::seconds limit);
+  std::unique_ptr<Attempt> prepare(const Job& job) const;
   std::string mail_command(const Job& job, const BodyPlan& plan) const;
-  void run(const Job& job, const BodyPlan& plan, Attempt& attempt);
-  base::Result<> envelope(Attempt& attempt, const std::string& mail);
-  base::Result<> message(const Job& job, const BodyPlan& plan, Attempt& attempt);
-  base::Result<> body(const Job& job, const BodyPlan& plan, Attempt& attempt);
+  std::string next_group(Attempt& attempt) const;
+  void run(Attempt& attempt);
+  base::Result<> envelope(Attempt& attempt);
+  base::Result<> message(Attempt& attempt);
+  base::Result<> body(Attempt& attempt);
+  void ride(std::string& text);
   base::Result<> final_reply(Attempt& attempt);
   void reset_server(Attempt& attempt);
   base::Result<> take_reply(Attempt& attempt, std::size_t command);
+  void take_rcpt_reply(Attempt& attempt, std::size_t recipient, const rfc::SmtpReply& reply);
 
   Stream& stream_;
   std::string peer_;
   Timeouts timeouts_;
-  std::function<base::Result<>()> about_to_finish_;
+  SessionHooks hooks_;
   Capabilities offered_;
-  std::string received_;  // bytes behind the last reply
+  std::string received_;            // bytes behind the last reply
+  std::unique_ptr<Attempt> ahead_;  // of the next job: its first commands are under way already
   bool alive_ = true;
 };
 
+/// Whether a reply speaks of our set-up (login, encryption, a command the server does not know),
+/// not of the mail: 500 to 504, 530, 534, 535, 538, 555 and X.7.8, X.7.9, X.7.11; but not where its
+/// status is about an address (X.1.Y).
+bool about_our_setup(const rfc::SmtpReply& reply);
 /// What a reply to a step of the transaction means for a recipient. Replies that speak of our own
-/// set-up are never permanent: 500 to 504, 530, 534, 535, 538, 555 and X.7.8, X.7.9, X.7.11; 552 to
-/// RCPT is 452 (RFC 5321 section 4.5.3.1.10).
+/// set-up are never permanent; 552 to RCPT is 452 (RFC 5321 section 4.5.3.1.10).
 rfc::Outcome outcome_of(const rfc::SmtpReply& reply, std::string_view step, std::string_view peer);
 /// A fault of ours or of the line: always delayed.
 rfc::Outcome outcome_of(const base::Error& error, std::string_view peer);

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <iterator>
 
 #include "lib/base/text.h"
@@ -41,13 +41,29 @@ Watch::Watch(const store::Spool& spool) {
 }
 
 void Watch::restart() {
-  alignas(inotify_event) char events[4096];
-  while (events_ && ::read(events_.number(), events, sizeof events) > 0) {}
+  (void)commits();
+  seen_ = false;
 }
 
-bool Watch::quiet() const {
+bool Watch::commits() {
   alignas(inotify_event) char events[4096];
-  return events_ && ::read(events_.number(), events, sizeof events) < 0 && errno == EAGAIN;
+  bool some = false;
+  for (;;) {
+    const auto got = events_ ? ::read(events_.number(), events, sizeof events) : -1;
+    if (got <= 0) return some;
+    seen_ = true;
+    for (ssize_t at = 0; at < got;) {
+      inotify_event event;
+      std::memcpy(&event, events + at, sizeof event);
+      some = some || (event.mask & (IN_MOVED_TO | IN_CREATE | IN_Q_OVERFLOW)) != 0;
+      at += static_cast<ssize_t>(sizeof event) + event.len;
+    }
+  }
+}
+
+bool Watch::quiet() {
+  (void)commits();
+  return events_ && !seen_;
 }
 
 }  // namespace spool

@@ -15,12 +15,17 @@ class Watch {
 
   /// Forget what happened so far.
   void restart();
+  /// To be polled for reading, or -1.
+  int descriptor() const { return events_.number(); }
+  /// Whether an entry came since the last question or restart.
+  bool commits();
   /// Whether certainly no entry came and none was given another time or state since the last
   /// restart. False where it cannot be known.
-  bool quiet() const;
+  bool quiet();
 
  private:
   base::Fd events_;
+  bool seen_ = false;  // something happened since the restart
 };
 
 }  // namespace spool

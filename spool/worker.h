@@ -1,51 +1,64 @@
-// worker.h - a process that holds one SMTP session. It alone touches the network, TLS and the
-// password; it is fed messages as descriptors and gives verdicts back as values, so that whatever
-// happens to it costs a delay and nothing else.
+// worker.h - the flush's handle on a session worker: a process that holds one SMTP session and is
+// fed messages as descriptors; verdicts come back as values, so that whatever happens to it costs a
+// delay and nothing else.
 #pragma once
 
 #include <sys/types.h>
 
-#include <string>
+#include <deque>
 
-#include "lib/base/fd.h"
-#include "lib/base/result.h"
-#include "spool/settings.h"
-#include "spool/transaction.h"
+#include "spool/answer.h"
+#include "spool/session_process.h"
 
 namespace spool {
 
-/// What came back for one Job.
-struct Answer {
-  Verdict verdict;
-  bool session_failed =
-      false;  ///< nothing was tried: no connection, no TLS, no login; the outcomes say why
-  std::string relay = "none";  ///< "host[address]:port"
-  double connect_seconds = 0, transmit_seconds = 0;
+/// What a worker has to say.
+struct WorkerEvent {
+  enum class Kind { nothing, ready, answer, ended };
+  Kind kind = Kind::nothing;
+  Answer answer;  ///< with `answer`: for the oldest job that was not answered yet
+  base::Error error{base::Kind::retry, ""};  ///< with `ended`
+  bool in_doubt = false;  ///< with `ended`: the oldest job's final dot was about to be sent
 };
 
 class Worker {
  public:
   /// Fork it. Errors: retry.
-  static base::Result<Worker> start(const Smarthost& smarthost, const std::string& helo,
-                                    const std::string& home, uid_t uid);
+  static base::Result<Worker> start(const Account& account);
   Worker(Worker&& other) noexcept;
   Worker& operator=(Worker&& other) noexcept;
   ~Worker();
 
-  /// Have a message delivered; blocks until the verdict, at most for the smarthost's time limits:
-  /// then the process is killed. SIGTERM is passed on to it.
-  Answer deliver(const Job& job);
-  bool alive() const { return process_ > 0; }
+  /// Give it a job behind those that it has. Its descriptor is passed on; the job's recipients are
+  /// counted, nothing of it is kept. Errors: io (the worker is no more of use).
+  base::Result<> give(const Job& job);
+  /// How many jobs were given and not answered.
+  std::size_t jobs() const { return recipients_.size(); }
+  /// The last answer is recorded: the next message's text may leave.
+  void recorded();
+  /// To be polled for reading; then call next().
+  int socket() const { return socket_.number(); }
+  /// Read a frame, which must be about to come.
+  WorkerEvent next();
+  /// When the job at hand must have been answered; it is ended() then. Never while there is none.
+  Deadline deadline() const;
+  /// End it by force, because of `error`.
+  WorkerEvent ended(const base::Error& error);
+  /// Pass SIGTERM on.
+  void stop();
+  /// No more jobs: it says QUIT and goes, which the destructor awaits.
+  void hang_up() { socket_.reset(); }
 
  private:
   Worker() = default;
   void end();
-  void forward_stop();
-  Answer failed(const Job& job, const base::Error& error, bool in_doubt);
+  void restart_clock();
   pid_t process_ = -1;
   base::Fd socket_;
+  std::deque<std::size_t> recipients_;  // of each job, how many
   std::chrono::seconds limit_{0};
-  bool stop_forwarded_ = false;
+  Deadline deadline_ = Deadline::max();
+  bool finishing_ = false, stopped_ = false;
 };
 
 }  // namespace spool

@@ -55,6 +55,9 @@ struct Outcome {
   EnhancedStatus status;
   std::string text;  ///< for people: "250 2.0.0 Ok: queued as …", "host x[1.2.3.4]:25 said: 550 …";
                      ///< printable, one line
+  /// What the server replied, as SmtpReply::shown() gives it, and which host that was; empty where
+  /// no server said anything.
+  std::string reply = {}, host = {};
 };
 
 }  // namespace rfc

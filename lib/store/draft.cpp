@@ -66,6 +66,14 @@ Result<Draft> Draft::create(const Spool& spool, base::Time time) {
   return draft;
 }
 
+Result<Draft> Draft::create_as(const Spool& spool, const QueueId& id) {
+  // A name in tmp/ is random all the same: a draft of that ID may lie there from a run that died.
+  TRY_LET(draft, create(spool, base::Time()));
+  draft.id_ = id;
+  draft.fixed_id_ = true;
+  return draft;
+}
+
 Result<Draft> Draft::create_in_memory(base::Time time) {
   Draft draft(time, "memory");
   TRY_LET(random, random_number());
@@ -162,7 +170,7 @@ Result<> Draft::enter_queue() {
   for (int attempt = 0;; ++attempt) {
     auto renamed = rename_new();
     if (renamed) return {};
-    if (renamed.error().system_error != EEXIST || attempt >= 20) return renamed;
+    if (fixed_id_ || renamed.error().system_error != EEXIST || attempt >= 20) return renamed;
     TRY(redraw());
   }
 }

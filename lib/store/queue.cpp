@@ -36,6 +36,16 @@ QueueId QueueId::draw(base::Time time, std::uint32_t random) {
   return id;
 }
 
+QueueId QueueId::derived(const QueueId& parent, std::string_view purpose) {
+  std::uint64_t micros = 0;
+  for (std::size_t i = 0; i < 11; ++i) micros = micros << 5 | (alphabet.find(parent.text_[i]) & 31);
+  std::uint64_t hash = 14695981039346656037u;  // FNV-1a: nobody gains by a collision
+  for (const auto text : {parent.text(), purpose})
+    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  return draw(base::Time(std::chrono::microseconds(micros + 1)),
+              static_cast<std::uint32_t>(hash ^ hash >> 32));
+}
+
 std::optional<QueueId> QueueId::parse(std::string_view text) {
   if (text.size() != length || text.find_first_not_of(alphabet) != std::string_view::npos)
     return std::nullopt;
@@ -263,6 +273,11 @@ Result<> Lease::remove() {
 Result<> Lease::set_held(bool held) {
   entry_.held = held;
   return overwrite(held ? "h" : "-", state_offset);
+}
+
+Result<> Lease::set_delay_notified() {
+  entry_.delay_notified = true;
+  return overwrite("w", state_offset + 1);
 }
 
 Result<> Lease::set_next_attempt(base::Time time) {

@@ -30,6 +30,9 @@ class QueueId {
   /// random: 20 bits of it are used.
   static QueueId draw(base::Time time, std::uint32_t random);
   static std::optional<QueueId> parse(std::string_view text);
+  /// The ID of what is made because of `parent`, always the same for the same purpose, so that it
+  /// is not made twice. It comes directly behind its parent in the order of arrival.
+  static QueueId derived(const QueueId& parent, std::string_view purpose);
   std::string_view text() const { return {text_.data(), text_.size()}; }
   auto operator<=>(const QueueId&) const = default;
 
@@ -104,6 +107,9 @@ class Draft {
  public:
   /// Begin a file in tmp/. Errors: retry (full, no rights), io.
   static base::Result<Draft> create(const Spool& spool, base::Time time);
+  /// The same under an ID that is fixed. commit() then fails with EEXIST where an entry of that
+  /// very name is there. \pre nobody else makes entries of this ID.
+  static base::Result<Draft> create_as(const Spool& spool, const QueueId& id);
   /// Begin one that lies in memory, to be handed to another program: it is finish()ed, never
   /// committed. Errors: retry.
   static base::Result<Draft> create_in_memory(base::Time time);
@@ -168,6 +174,7 @@ class Draft {
   std::uint64_t id_offset_ = 0;    // of the ID in the Received field, 0: none
   bool late_counted_ = false;
   bool finished_ = false;
+  bool fixed_id_ = false;
 };
 
 /// A committed entry that this process alone may change. Released when destroyed.
@@ -190,6 +197,8 @@ class Lease {
   base::Result<> remove();
   /// held: 'h' or '-'. Errors: io, retry.
   base::Result<> set_held(bool held);
+  /// Remember that its sender was told of the delay. Errors: io, retry.
+  base::Result<> set_delay_notified();
   base::Result<> set_next_attempt(base::Time time);
 
  private:

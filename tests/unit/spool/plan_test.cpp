@@ -47,12 +47,15 @@ TEST_CASE("plan: pending recipients only, all in one batch, qualified") {
   auto plan = spool::plan(mail, settings({smarthost()}));
   REQUIRE(plan.batches.size() == 1);
   CHECK(plan.batches[0].recipients == Indices{0, 2});
-  CHECK(plan.batches[0].sender.text() == "jane@lan.example");
-  CHECK(plan.batches[0].paths[1].text() == "c@x.test");
-  CHECK(plan.waiting.empty());
+  auto job = spool::job_of(mail, {}, plan.batches[0], "lan.example");
+  CHECK(job.sender.text() == "jane@lan.example");
+  CHECK(job.recipients[1].text() == "c@x.test");
+  CHECK(job.recipient_parameters.empty());
+  CHECK(plan.decided.empty());
   mail.done = "D.D";
   plan = spool::plan(mail, settings({smarthost()}));
-  CHECK(plan.batches[0].paths[0].text() == "b@lan.example");
+  job = spool::job_of(mail, {}, plan.batches[0], "lan.example");
+  CHECK(job.recipients[0].text() == "b@lan.example");
 }
 
 TEST_CASE("plan: what stays on this machine waits for local delivery") {
@@ -71,23 +74,24 @@ TEST_CASE("plan: what stays on this machine waits for local delivery") {
   for (const auto& row : table) {
     const auto plan = spool::plan(entry({{row.kind, row.address}}), settings({smarthost()}));
     CAPTURE(row.address);
-    CHECK(plan.waiting.size() == (row.waits ? 1 : 0));
+    CHECK(plan.decided.size() == (row.waits ? 1 : 0));
     CHECK(plan.batches.size() == (row.waits ? 0 : 1));
-    if (row.waits) CHECK(plan.waiting[0].outcome.kind == rfc::Outcome::Kind::delayed);
+    if (row.waits) CHECK(plan.decided[0].outcome.kind == rfc::Outcome::Kind::delayed);
   }
 }
 
 TEST_CASE("plan: without a smarthost mail waits and says why") {
   const auto mail = entry({{Kind::address, "a@x.test"}});
-  CHECK(spool::plan(mail, settings({})).waiting[0].outcome.text == "no smarthost is configured");
-  CHECK(spool::plan(mail, settings({smarthost({"other@x.test"})})).waiting[0].outcome.text ==
+  CHECK(spool::plan(mail, settings({})).decided[0].outcome.text == "no smarthost is configured");
+  CHECK(spool::plan(mail, settings({smarthost({"other@x.test"})})).decided[0].outcome.text ==
         "no smarthost is configured for this sender and recipient");
 }
 
 TEST_CASE("plan: the null sender stays null") {
   const auto plan =
       spool::plan(entry({{Kind::address, "a@x.test"}}, {""}), settings({smarthost()}));
-  CHECK(plan.batches[0].sender.null());
+  const auto mail = entry({{Kind::address, "a@x.test"}}, {""});
+  CHECK(spool::job_of(mail, {}, plan.batches[0], "lan.example").sender.null());
 }
 
 TEST_CASE("plan: batches by smarthost, by sender and by size") {
@@ -103,11 +107,11 @@ TEST_CASE("plan: batches by smarthost, by sender and by size") {
   const auto plan = spool::plan(mail, settings({smarthost({}, {"@y.test"}), small}));
   std::string shown;
   for (const auto& batch : plan.batches) {
-    shown += cat(batch.smarthost, ":", batch.sender.local());
+    shown += cat(batch.smarthost, ":", batch.sender);
     for (const auto i : batch.recipients) shown += cat(" ", i);
     shown += "; ";
   }
-  CHECK(shown == "1:jane 0 2; 0:jane 1; 1:owner-list 3; 1:jane 4; ");
+  CHECK(shown == "1:0 0 2; 0:0 1; 1:1 3; 1:0 4; ");
 }
 
 TEST_CASE("smarthost: the first whose patterns fit, before the general one") {
@@ -130,4 +134,45 @@ TEST_CASE("smarthost: the first whose patterns fit, before the general one") {
   CHECK(chosen("a@x.test", "b@other.test") == 4);
   CHECK(chosen("ab@x.test", "b@other.test") == 0);
   CHECK(chosen("<>", "b@other.test") == 0);
+}
+
+TEST_CASE("plan: routes come before patterns") {
+  auto made = settings({smarthost(), smarthost()});
+  made.smarthosts[1].only_routed = true;
+  made.routes.add("x.test", spool::ToSmarthost{1});
+  made.routes.add("boss@x.test", spool::ToSmarthost{0});
+  made.routes.add(".y.test", spool::ToNowhere{{5, 7, 0}, "550 no such department"});
+  made.routes.add("here.test", spool::ToThisMachine{});
+  const auto mail = entry({{Kind::address, "a@X.test"},
+                           {Kind::address, "Boss@x.test"},
+                           {Kind::address, "c@sub.y.test"},
+                           {Kind::address, "d@here.test"},
+                           {Kind::address, "e@y.test"}});
+  const auto plan = spool::plan(mail, made);
+  REQUIRE(plan.batches.size() == 2);
+  CHECK(plan.batches[0].smarthost == 1);
+  CHECK(plan.batches[0].recipients == Indices{0});
+  CHECK(plan.batches[1].smarthost == 0);
+  CHECK(plan.batches[1].recipients == Indices{1, 4});
+  REQUIRE(plan.decided.size() == 2);
+  CHECK(plan.decided[0].outcome.kind == rfc::Outcome::Kind::failed);
+  CHECK(plan.decided[0].outcome.status.text() == "5.7.0");
+  CHECK(plan.decided[1].outcome.kind == rfc::Outcome::Kind::delayed);
+  // Nobody goes by default where only a route leads.
+  made.smarthosts.erase(made.smarthosts.begin());
+  made.smarthosts[0].only_routed = true;
+  CHECK(!spool::smarthost_for(made, {}, rfc::Path::parse("z@z.test").value()));
+}
+
+TEST_CASE("plan: what DSN wants goes along") {
+  auto mail = entry({{Kind::address, "a@x.test"}, {Kind::address, "b@x.test"}});
+  mail.envelope.senders[0].ret = "hdrs";
+  mail.envelope.senders[0].envid = "e+20";
+  mail.envelope.recipients[1].notify = "success,failure";
+  mail.envelope.recipients[1].orcpt = "rfc822;B@x.test";
+  const auto plan = spool::plan(mail, settings({smarthost()}));
+  const auto job = spool::job_of(mail, {}, plan.batches[0], "lan.example");
+  CHECK(job.mail_parameters == " RET=HDRS ENVID=e+20");
+  CHECK(job.recipient_parameters ==
+        std::vector<std::string>{"", " NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;B@x.test"});
 }

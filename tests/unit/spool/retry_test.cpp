@@ -123,3 +123,38 @@ TEST_CASE("retry: no count is too large") {
   CHECK(wait(why, noon, standard, false, middle) == 4h);
   CHECK(wait(why, noon, RetryPolicy{1s, std::chrono::days(36525)}, false, middle) > 0s);
 }
+
+TEST_CASE("expiry: age and ten counted attempts, whatever the clock did") {
+  const auto made = [](unsigned attempts) {
+    Why why;
+    why.attempts = attempts;
+    return why;
+  };
+  const seconds lifetime = 120h;
+  CHECK(spool::expired(made(10), noon - 120h, noon, lifetime));
+  CHECK(!spool::expired(made(9), noon - 120h, noon, lifetime));
+  CHECK(!spool::expired(made(10), noon - 119h, noon, lifetime));
+  // A week asleep is one attempt.
+  CHECK(!spool::expired(made(1), noon - 168h, noon, lifetime));
+  // A clock that was, or is, wrong: hours that were counted are hours.
+  CHECK(!spool::expired(made(119), base::Time(), noon, lifetime));
+  CHECK(spool::expired(made(120), base::Time(), noon, lifetime));
+  CHECK(!spool::expired(made(119), noon + 1s, noon, lifetime));
+  CHECK(spool::expired(made(120), noon + 1s, noon, lifetime));
+}
+
+TEST_CASE("delay notice: only where the message was really tried for a while") {
+  Why why;
+  why.attempts = 2;
+  CHECK(spool::worth_a_notice(why, noon - 4h, noon, 4h));
+  CHECK(!spool::worth_a_notice(why, noon - 3h, noon, 4h));
+  why.attempts = 1;
+  CHECK(!spool::worth_a_notice(why, noon - 168h, noon, 4h));
+}
+
+TEST_CASE("retry: where nobody can be asked, it waits as long again as it has") {
+  CHECK(spool::next_look(noon, noon, standard) == noon + 5min);
+  CHECK(spool::next_look(noon - 1h, noon, standard) == noon + 1h);
+  CHECK(spool::next_look(noon - 100h, noon, standard) == noon + 4h);
+  CHECK(spool::next_look(base::Time(), noon, standard) == noon + 5min);
+}

@@ -85,11 +85,12 @@ class ScriptedServer : public spool::Stream {
     const auto end = empty ? 0 : text_.find("\r\n.\r\n");
     if (end == std::string::npos) return {};
     messages.push_back(text_.substr(0, empty ? 0 : end + 2));
+    const std::string behind = text_.substr(empty ? 3 : end + 5);
     text_.clear();
-    in_text_ = false;
+    in_text_ = in_transaction_ = false;
     commands.emplace_back(".");
     answer(".");
-    return {};
+    return behind.empty() || closed_ ? base::Result<>() : send(behind, {});
   }
 
   std::string input_, output_, text_;

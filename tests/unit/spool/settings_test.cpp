@@ -185,17 +185,58 @@ TEST_CASE("settings: all that is wrong is told, each with its line") {
 TEST_CASE("settings: keys without an effect yet are remarked upon, not refused") {
   Bed bed;
   const auto settings = bed.load(
-      "[site]\nall_mail_to = a@b.c\n[smarthost]\nhost = a\nfrom = a@b.c\nrate = 3\n"
-      "[local]\nmailbox = ~/Maildir/\n[routes]\nx.test = local\n");
+      "[site]\nall_mail_to = a@b.c\n[smarthost]\nhost = a\nfrom = a@b.c\n"
+      "[local]\nmailbox = ~/Maildir/\n");
   REQUIRE(settings);
   Lines remarks;
   for (const auto& remark : settings.value().remarks)
     remarks.push_back(remark.substr((bed.folder / "postbag.ini:").size()));
   CHECK(remarks == Lines{"2: all_mail_to has no effect in this version",
                          "5: from has no effect in this version",
-                         "6: rate has no effect in this version",
-                         "7: [local] has no effect in this version",
-                         "9: [routes] has no effect in this version"});
+                         "6: [local] has no effect in this version"});
+}
+
+TEST_CASE("settings: routes lead to smarthosts by name, to hosts, here, or nowhere") {
+  Bed bed;
+  const auto settings = bed.load(
+      "[smarthost]\nhost = a\n[smarthost two]\nhost = b\n[routes]\none.test = smarthost\n"
+      "two.test = smarthost two\n.x.test = smtp:[127.0.0.1]:2525\ny.test = smtp:[127.0.0.1]:2525\n"
+      "here.test = local\nno@x.test = error 5.7.0 550 not here\n");
+  REQUIRE_MESSAGE(settings, settings.error().text);
+  const auto& made = settings.value();
+  REQUIRE(made.smarthosts.size() == 3);
+  CHECK(made.smarthosts[2].only_routed);
+  CHECK(made.smarthosts[2].security == Security::opportunistic);
+  CHECK(made.smarthosts[2].hosts[0].port == 2525);
+  const auto way = [&](std::string_view address) {
+    const auto* found = made.routes.find(rfc::Path::parse(address).value());
+    const auto* smarthost = found != nullptr ? std::get_if<spool::ToSmarthost>(found) : nullptr;
+    return smarthost != nullptr ? static_cast<int>(smarthost->index) : -1;
+  };
+  CHECK(way("a@one.test") == 0);
+  CHECK(way("a@two.test") == 1);
+  CHECK(way("a@sub.x.test") == 2);
+  CHECK(way("a@y.test") == 2);
+  CHECK(way("a@here.test") == -1);
+  CHECK(bed.mistakes("[routes]\na.test = smarthost none\nb@ = local\nc.test = smtp:host\n"
+                     "d.test = error 4.7.0 450 later\n") ==
+        Lines{"2: there is no [smarthost none]", "3: b@: not a domain, .domain or user@domain",
+              "4: c.test = smtp:host: not smarthost NAME, smtp:[HOST]:PORT, local or error 5.X.Y "
+              "5XX TEXT",
+              "5: d.test = error 4.7.0 450 later: not smarthost NAME, smtp:[HOST]:PORT, local or "
+              "error 5.X.Y 5XX TEXT"});
+}
+
+TEST_CASE("settings: a rate is messages in a time") {
+  Bed bed;
+  const auto settings = bed.load("[smarthost]\nhost = a\nrate = 30/1m\nconnections = 7\n");
+  REQUIRE_MESSAGE(settings, settings.error().text);
+  CHECK(settings.value().smarthosts[0].rate.count == 30);
+  CHECK(settings.value().smarthosts[0].rate.period.count() == 60);
+  CHECK(settings.value().smarthosts[0].connections == 7);
+  for (const std::string bad : {"3", "0/1m", "x/1m", "3/", "3/1", "99999/1m", "3/1m x"})
+    CHECK(bed.in_smarthost(cat("rate = ", bad, "\n")) ==
+          Lines{cat("3: rate = ", bad, ": not MESSAGES/TIME, as in 30/1m")});
 }
 
 TEST_CASE("settings: numbers, times and paths are taken over") {

@@ -1,0 +1,42 @@
+// answer.h - what a session worker says about a job, and both as frames on a channel.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "spool/channel.h"
+#include "spool/transaction.h"
+
+namespace spool {
+
+/// What came back for one Job.
+struct Answer {
+  Verdict verdict;
+  bool session_failed =
+      false;  ///< nothing was tried: no connection, no TLS, no login; the outcomes say why
+  /// With session_failed: the cause lies in this process or machine of ours (no network at all, a
+  /// password that could not be fetched), so that it says nothing about the smarthost.
+  bool local_cause = false;
+  std::string relay = "none";  ///< "host[address]:port"
+  std::size_t host = 0;        ///< which of the smarthost's hosts
+  unsigned use = 1;            ///< how many messages the session was used for, this one included
+  double connect_seconds = 0, transmit_seconds = 0;
+};
+
+/// The kinds of frames; the first number in each.
+enum class FrameKind : std::uint64_t {
+  job = 1,   ///< to the worker, with the entry's descriptor
+  recorded,  ///< to the worker: the last answer is on stable storage
+  ready,     ///< to the flush: a session is open
+  dot,       ///< to the flush: the final dot of the job at hand is about to be sent
+  answer,    ///< to the flush
+};
+
+std::string pack_job(const Job& job);
+/// Behind the kind; nullopt if it is none. The descriptor is left to the caller.
+std::optional<Job> unpack_job(Unpacker& unpacker);
+std::string pack_answer(const Answer& answer);
+/// Behind the kind; nullopt unless it is one for so many recipients.
+std::optional<Answer> unpack_answer(Unpacker& unpacker, std::size_t recipients);
+
+}  // namespace spool

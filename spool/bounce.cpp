@@ -1,0 +1,190 @@
+#include "spool/bounce.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "lib/base/fd.h"
+#include "lib/base/text.h"
+#include "lib/rfc/header.h"
+
+namespace spool {
+
+using base::cat;
+using base::Error;
+using base::Kind;
+using base::Result;
+using store::QueueId;
+
+namespace {
+
+constexpr std::size_t longest_header = 1 << 20;
+
+/// Calls f(name, field) for each field of a header, its line ends included.
+template <typename Function>
+void each_field(std::string_view header, Function f) {
+  while (!header.empty()) {
+    std::size_t end = 0;
+    do {
+      const auto line_end = header.find('\n', end);
+      end = line_end == std::string_view::npos ? header.size() : line_end + 1;
+    } while (end < header.size() && (header[end] == ' ' || header[end] == '\t'));
+    const auto field = header.substr(0, end);
+    f(rfc::field_of(field.substr(0, rfc::field_name_length(field))), field);
+    header.remove_prefix(end);
+  }
+}
+
+std::string message_id_in(std::string_view header) {
+  std::string id;
+  each_field(header, [&](rfc::Field kind, std::string_view field) {
+    if (kind == rfc::Field::message_id && id.empty())
+      id = rfc::unfolded(field.substr(field.find(':') + 1));
+  });
+  return id;
+}
+
+std::string_view purpose_of(Notice::Kind kind) {
+  switch (kind) {
+    case Notice::Kind::failed: return "failed";
+    case Notice::Kind::delayed: return "delayed";
+    case Notice::Kind::delivered: break;
+  }
+  return "delivered";
+}
+
+NoticeRecipient::Action action_of(Notice::Kind kind) {
+  switch (kind) {
+    case Notice::Kind::failed: return NoticeRecipient::Action::failed;
+    case Notice::Kind::delayed: return NoticeRecipient::Action::delayed;
+    case Notice::Kind::delivered: break;
+  }
+  return NoticeRecipient::Action::relayed;
+}
+
+Result<> append_original(store::Draft& draft, const store::Lease& lease) {
+  const auto& entry = lease.entry();
+  std::string piece(64 * 1024, '\0');
+  for (std::uint64_t at = 0; at < entry.facts.bytes;) {
+    const auto want = std::min<std::uint64_t>(piece.size(), entry.facts.bytes - at);
+    TRY_LET(got, base::read_at(lease.descriptor(),
+                               std::span(piece).first(static_cast<std::size_t>(want)),
+                               entry.message_offset + at, "entry"));
+    if (got < want) return Error{Kind::data, "entry: shorter than it was"};
+    TRY(draft.append(std::string_view(piece).substr(0, got)));
+    at += got;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::optional<QueueId> parent_of(const store::Envelope& envelope) {
+  const auto& sender = envelope.senders.front();
+  return sender.path.null() ? QueueId::parse(sender.envid) : std::nullopt;
+}
+
+std::string header_of(int descriptor, const store::Entry& entry, std::size_t limit) {
+  std::string text(std::min<std::uint64_t>(limit, entry.facts.bytes), '\0');
+  const auto got = base::read_at(descriptor, text, entry.message_offset, "entry");
+  text.resize(got ? got.value() : 0);
+  if (text.starts_with('\n')) return {};
+  const auto end = text.find("\n\n");
+  text.resize(end != std::string::npos ? end + 1 : text.rfind('\n') + 1);
+  return text;
+}
+
+std::size_t hops(std::string_view header) {
+  std::size_t count = 0;
+  each_field(header, [&](rfc::Field kind, std::string_view) {
+    if (kind == rfc::Field::received) ++count;
+  });
+  return count;
+}
+
+void Bouncer::know(const std::vector<store::EntryName>& entries) { known_ = entries; }
+
+std::optional<std::size_t> Bouncer::way_to(const rfc::Path& sender) const {
+  return smarthost_for(settings_, rfc::Path(), sender);
+}
+
+Notice Bouncer::notice_of(const Subject& subject, std::string_view header) const {
+  const auto& entry = subject.lease.entry();
+  const auto& sender = entry.envelope.senders[subject.sender];
+  Notice notice;
+  notice.kind = subject.kind;
+  notice.queue_id = subject.lease.name().id.text();
+  notice.host_name = settings_.site.host_name;
+  notice.domain = settings_.site.domain;
+  notice.sender = sender.path;
+  notice.envid = sender.envid;
+  notice.ret = sender.ret;
+  notice.arrival = entry.envelope.arrival;
+  notice.now = subject.now;
+  notice.retry_until = subject.retry_until;
+  notice.utc_offset = base::local_offset(subject.now);
+  notice.original_size = entry.facts.bytes;
+  notice.eight_bit_header = entry.facts.eight_bit_header;
+  notice.eight_bit_body = entry.facts.eight_bit_body;
+  notice.original_message_id = message_id_in(header);
+  for (const auto& judged : subject.recipients) {
+    const auto& recipient = entry.envelope.recipients[judged.recipient];
+    notice.recipients.push_back({recipient.address, recipient.original, recipient.orcpt,
+                                 judged.outcome, action_of(subject.kind), judged.outcome.host,
+                                 judged.expired});
+  }
+  return notice;
+}
+
+store::Envelope Bouncer::envelope_of(const Subject& subject) const {
+  const auto& sender = subject.lease.entry().envelope.senders[subject.sender].path;
+  // What cannot reach the sender that way is the business of whose spool this is.
+  const auto way = way_to(sender);
+  const bool barred =
+      way && std::any_of(subject.recipients.begin(), subject.recipients.end(),
+                         [&](const Judged& each) { return each.failing_smarthost == way; });
+  const std::string address = barred ? who_.login() : sender.text();
+  const bool local = barred || !sender.qualified();
+  store::Envelope envelope;
+  envelope.arrival = subject.now;
+  envelope.uid = who_.uid;
+  envelope.senders.push_back({rfc::Path(), "", std::string(subject.lease.name().id.text())});
+  envelope.recipients.push_back(
+      {local ? store::RecipientKind::unqualified : store::RecipientKind::address, 0, "", "",
+       address, address});
+  return envelope;
+}
+
+// Whether an entry of this ID is that notice. Anything else of the same ID is a coincidence.
+bool Bouncer::made_before(const QueueId& id, const QueueId& parent) const {
+  const auto found = std::lower_bound(
+      known_.begin(), known_.end(), id,
+      [](const store::EntryName& name, const QueueId& wanted) { return name.id < wanted; });
+  if (found == known_.end() || found->id != id) return false;
+  const auto entry = store::read_entry(spool_, *found);
+  return entry && parent_of(entry.value().envelope) == parent;
+}
+
+Result<QueueId> Bouncer::commit(const Subject& subject) {
+  const auto& parent = subject.lease.name().id;
+  std::string purpose = cat(purpose_of(subject.kind), " ", subject.sender);
+  // A delay is told of once, whomever it concerns by then.
+  if (subject.kind != Notice::Kind::delayed)
+    for (const auto& each : subject.recipients) purpose += cat(" ", each.recipient);
+  const auto id = QueueId::derived(parent, purpose);
+  if (made_before(id, parent)) return id;
+  TRY_LET(draft, store::Draft::create_as(spool_, id));
+  const std::string header =
+      header_of(subject.lease.descriptor(), subject.lease.entry(), longest_header);
+  Notice notice = notice_of(subject, header);
+  notice.message_id = cat("<", id.text(), "@", settings_.site.host_name, ">");
+  const NoticeText text = notice_text(notice);
+  TRY(draft.begin(envelope_of(subject), "", 0));
+  TRY(draft.append(text.head));
+  if (text.whole_original) TRY(append_original(draft, subject.lease));
+  else TRY(draft.append(header));
+  TRY(draft.append(text.tail));
+  TRY(draft.finish(""));
+  return draft.commit();
+}
+
+}  // namespace spool

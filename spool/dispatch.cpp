@@ -1,0 +1,320 @@
+#include "spool/dispatch.h"
+
+#include <poll.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/log.h"
+#include "lib/base/text.h"
+
+namespace spool {
+
+using base::cat;
+using base::Level;
+using Clock = std::chrono::steady_clock;
+using std::chrono::seconds;
+
+namespace {
+
+// A task beyond this size is not given ahead: both ends of a channel could then wait for the other
+// to read.
+constexpr std::size_t most_ahead = 200;
+// The longest that a run waits for its rate to let the next message go.
+constexpr seconds patience{60};
+
+std::uint32_t random_number() {
+  std::uint32_t number = 0;  // only spreads retries: without randomness they are not spread
+  (void)!::getrandom(&number, sizeof number, 0);
+  return number;
+}
+
+std::string shown_name(const Smarthost& smarthost) {
+  if (smarthost.only_routed || smarthost.hosts.empty()) return smarthost.name;
+  const auto& host = smarthost.hosts.front();
+  const std::string address = cat(host.name, ":", host.port);
+  return smarthost.name.empty() ? address : cat(smarthost.name, " (", address, ")");
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(Surroundings surroundings)
+    : around_(std::move(surroundings)),
+      policy_{around_.settings.site.retry_first, around_.settings.site.retry_longest} {
+  lanes_.resize(around_.settings.smarthosts.size());
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    lanes_[i].smarthost = &around_.settings.smarthosts[i];
+    lanes_[i].most = lanes_[i].smarthost->connections;
+  }
+}
+
+Dispatcher::~Dispatcher() { close(); }
+
+bool Dispatcher::full(std::size_t smarthost) const {
+  const auto& lane = lanes_[smarthost];
+  return !lane.down && lane.waiting.size() >= 2 * lane.most + 2;
+}
+
+bool Dispatcher::all_full() const {
+  bool all = !lanes_.empty();
+  for (std::size_t i = 0; i < lanes_.size(); ++i) all = all && full(i);
+  return all;
+}
+
+// What is remembered is read when it is first of use: an idle run reads nothing.
+void Dispatcher::load(Lane& lane) {
+  if (std::exchange(lane.loaded, true)) return;
+  lane.state = load_host_state(around_.spool, *lane.smarthost);
+  if (around_.forced || !resting(lane.state, lane.smarthost->stamp, around_.clock(), policy_))
+    return;
+  lane.down = lane.state.outcome;
+  lane.until = base::Time(seconds(lane.state.until));
+}
+
+void Dispatcher::add(Task task, bool first) {
+  auto& lane = lanes_[task.smarthost];
+  load(lane);
+  if (first) lane.waiting.push_front(std::move(task));
+  else lane.waiting.push_back(std::move(task));
+}
+
+bool Dispatcher::busy() const {
+  return !finished_.empty() || std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) {
+    return !lane.waiting.empty() ||
+           std::any_of(lane.seats.begin(), lane.seats.end(),
+                       [](const Seat& seat) { return !seat.tasks.empty(); });
+  });
+}
+
+Finished Dispatcher::refused(const Lane& lane, Task task) const {
+  Finished finished;
+  finished.answer.session_failed = true;
+  finished.answer.verdict.outcomes.assign(task.job.recipients.size(), *lane.down);
+  finished.task = std::move(task);
+  finished.until = lane.until;
+  finished.tried = lane.tried;
+  return finished;
+}
+
+void Dispatcher::refuse_waiting(Lane& lane) {
+  for (auto& task : lane.waiting) finished_.push_back(refused(lane, std::move(task)));
+  lane.waiting.clear();
+}
+
+// Whether the rate lets a message go now. If it will not for a long time, the others wait for
+// another run.
+bool Dispatcher::may_send(Lane& lane) {
+  const auto now = around_.clock();
+  const auto next = next_allowed(lane.state, lane.smarthost->rate, now);
+  if (next <= now) return true;
+  if (next <= now + patience) return false;
+  lane.down = rfc::Outcome{rfc::Outcome::Kind::delayed,
+                           {4, 3, 2},
+                           cat("the rate of ", shown_name(*lane.smarthost), " is used up")};
+  lane.until = next;
+  return false;
+}
+
+void Dispatcher::give_first(Lane& lane, Seat& seat) {
+  Task task = std::move(lane.waiting.front());
+  lane.waiting.pop_front();
+  if (lane.smarthost->rate.count > 0) {
+    lane.state.sent.push_back(around_.clock());
+    lane.changed = true;
+  }
+  // Should it not take the job, next() will find that it has died.
+  (void)seat.worker.give(task.job);
+  seat.tasks.push_back(std::move(task));
+}
+
+bool Dispatcher::wants_more_seats(const Lane& lane) const {
+  if (lane.seats.empty()) return true;
+  // Nobody knows yet whether the smarthost takes us: one login finds out.
+  return lane.proven && lane.seats.size() < lane.most &&
+         lane.waiting.size() >= 2 * lane.seats.size();
+}
+
+void Dispatcher::start_seat(Lane& lane) {
+  const auto& smarthost = *lane.smarthost;
+  const auto& helo = smarthost.helo.empty() ? around_.settings.site.host_name : smarthost.helo;
+  const Account account{smarthost, helo, around_.home, around_.who.uid, lane.first_host};
+  auto started = Worker::start(account);
+  if (!started) {
+    if (lane.seats.empty()) take_down(lane, outcome_of(started.error(), ""), true);
+    lane.most = std::max<std::size_t>(1, lane.seats.size());
+    return;
+  }
+  lane.seats.push_back({next_number_++, std::move(started).value(), {}, false});
+  give_first(lane, lane.seats.back());
+}
+
+void Dispatcher::hand_out(Lane& lane) {
+  while (!stopping_ && !lane.down && !lane.waiting.empty() && may_send(lane)) {
+    const auto idle = std::find_if(lane.seats.begin(), lane.seats.end(),
+                                   [](const Seat& seat) { return seat.tasks.empty(); });
+    // The next message's commands ride with the final dot of the one at hand.
+    const auto ahead = std::find_if(lane.seats.begin(), lane.seats.end(), [](const Seat& seat) {
+      return seat.ready && seat.tasks.size() == 1;
+    });
+    const bool small = lane.waiting.front().job.recipients.size() <= most_ahead;
+    if (idle != lane.seats.end()) give_first(lane, *idle);
+    else if (wants_more_seats(lane)) start_seat(lane);
+    else if (ahead != lane.seats.end() && small) give_first(lane, *ahead);
+    else return;
+  }
+  if (lane.down) refuse_waiting(lane);
+}
+
+std::vector<Finished> Dispatcher::wait(int other) {
+  for (auto& lane : lanes_) hand_out(lane);
+  if (finished_.empty()) poll_workers(other);
+  return std::exchange(finished_, {});
+}
+
+void Dispatcher::poll_workers(int other) {
+  std::vector<pollfd> polls{{other, POLLIN, 0}};
+  auto until = Clock::now() + seconds(1);
+  for (auto& lane : lanes_) {
+    for (auto& seat : lane.seats) {
+      polls.push_back({seat.worker.socket(), POLLIN, 0});
+      until = std::min(until, seat.worker.deadline());
+    }
+    const auto now = around_.clock();
+    if (lane.waiting.empty() || lane.smarthost->rate.count == 0) continue;
+    const auto pause = std::max(base::Time::duration(1000),
+                                next_allowed(lane.state, lane.smarthost->rate, now) - now);
+    until = std::min(until, Clock::now() + pause);
+  }
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
+  (void)::poll(polls.data(), polls.size(), static_cast<int>(std::max<long>(0, left)));
+  std::size_t i = 1;
+  for (auto& lane : lanes_)
+    for (auto seat = lane.seats.begin(); seat != lane.seats.end();)
+      look(lane, seat++, polls[i++].revents != 0);
+}
+
+void Dispatcher::look(Lane& lane, SeatPlace seat, bool readable) {
+  if (!readable) {
+    if (Clock::now() >= seat->worker.deadline())
+      take_end(lane, seat, seat->worker.ended({base::Kind::retry, "session worker: timed out"}));
+    return;
+  }
+  auto event = seat->worker.next();
+  switch (event.kind) {
+    case WorkerEvent::Kind::nothing: break;
+    case WorkerEvent::Kind::ready: seat->ready = lane.proven = true; break;
+    case WorkerEvent::Kind::answer: take_answer(lane, seat, std::move(event.answer)); break;
+    case WorkerEvent::Kind::ended: take_end(lane, seat, event); break;
+  }
+}
+
+void Dispatcher::works(Lane& lane) {
+  lane.proven = true;
+  if (lane.state.failures == 0) return;
+  base::log("smtp", Level::info, cat("smarthost ", shown_name(*lane.smarthost), " works again"));
+  lane.state.failures = 0;
+  lane.changed = true;
+}
+
+void Dispatcher::take_answer(Lane& lane, SeatPlace seat, Answer answer) {
+  Finished finished;
+  finished.task = std::move(seat->tasks.front());
+  finished.worker = seat->number;
+  seat->tasks.pop_front();
+  const bool trouble = answer.session_failed || !answer.verdict.begun || answer.verdict.our_setup;
+  finished.answer = std::move(answer);
+  if (trouble && !stop_requested()) return session_trouble(lane, seat, std::move(finished));
+  if (!trouble) {
+    seat->ready = true;
+    lane.first_host = finished.answer.host;
+    works(lane);
+  }
+  finished_.push_back(std::move(finished));
+}
+
+// The smarthost takes no more sessions, or none at all.
+void Dispatcher::session_trouble(Lane& lane, SeatPlace seat, Finished finished) {
+  const bool others = std::any_of(lane.seats.begin(), lane.seats.end(), [&](const Seat& each) {
+    return each.number != seat->number && each.ready;
+  });
+  if (others && !finished.answer.verdict.our_setup) {
+    lane.most = std::max<std::size_t>(1, lane.seats.size() - 1);
+    lane.waiting.push_front(std::move(finished.task));
+    return remove(lane, seat);
+  }
+  take_down(lane, finished.answer.verdict.outcomes.front(), finished.answer.local_cause);
+  finished.until = lane.until;
+  finished_.push_back(std::move(finished));
+}
+
+void Dispatcher::condemn(std::size_t smarthost, const rfc::Outcome& outcome) {
+  if (!lanes_[smarthost].down) take_down(lanes_[smarthost], outcome, false);
+}
+
+void Dispatcher::take_down(Lane& lane, const rfc::Outcome& outcome, bool local_cause) {
+  lane.down = outcome;
+  lane.down->kind = rfc::Outcome::Kind::delayed;
+  lane.tried = true;
+  if (stop_requested()) return;
+  if (local_cause || lane.state.failures == 0)
+    base::log("smtp", Level::warning,
+              cat("smarthost ", shown_name(*lane.smarthost), " fails: ", outcome.text,
+                  "; its mail waits"));
+  // What lies with this process says nothing to the next one.
+  if (local_cause) return;
+  count_failure(lane.state, *lane.down, around_.clock(), policy_, random_number());
+  lane.state.stamp = lane.smarthost->stamp;
+  lane.until = base::Time(seconds(lane.state.until));
+  lane.changed = true;
+}
+
+void Dispatcher::take_end(Lane& lane, SeatPlace seat, const WorkerEvent& event) {
+  if (!seat->tasks.empty()) {
+    Finished finished;
+    finished.task = std::move(seat->tasks.front());
+    seat->tasks.pop_front();
+    auto& answer = finished.answer;
+    answer.verdict.in_doubt = event.in_doubt;
+    answer.verdict.session_usable = false;
+    answer.verdict.outcomes.assign(finished.task.job.recipients.size(),
+                                   outcome_of(event.error, ""));
+    finished_.push_back(std::move(finished));
+  }
+  remove(lane, seat);
+}
+
+// What it was given ahead goes to another one.
+void Dispatcher::remove(Lane& lane, SeatPlace seat) {
+  for (; !seat->tasks.empty(); seat->tasks.pop_back())
+    if (!stopping_) lane.waiting.push_front(std::move(seat->tasks.back()));
+  lane.seats.erase(seat);
+}
+
+void Dispatcher::recorded(std::uint64_t worker) {
+  for (auto& lane : lanes_)
+    for (auto& seat : lane.seats)
+      if (seat.number == worker) seat.worker.recorded();
+}
+
+void Dispatcher::stop() {
+  stopping_ = true;
+  for (auto& lane : lanes_) {
+    lane.waiting.clear();
+    for (auto& seat : lane.seats) seat.worker.stop();
+  }
+}
+
+void Dispatcher::close() {
+  for (auto& lane : lanes_)
+    for (auto& seat : lane.seats) seat.worker.hang_up();
+  for (auto& lane : lanes_) {
+    lane.seats.clear();
+    lane.proven = false;
+    if (!std::exchange(lane.changed, false)) continue;
+    if (const auto saved = save_host_state(around_.spool, *lane.smarthost, lane.state); !saved)
+      base::log("smtp", Level::warning, saved.error().text);
+  }
+}
+
+}  // namespace spool
