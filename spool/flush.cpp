@@ -227,7 +227,7 @@ bool SpoolRun::hand_out(std::uint64_t key, Delivery& delivery) {
                                        {4, 3, 1},
                                        "the spool cannot be written; a list would be sent twice"});
       finished.task = std::move(task);
-      believe(std::move(finished));
+      believe(finished);
       if (!deliveries_.contains(key)) return true;
       continue;
     }
@@ -264,12 +264,12 @@ void SpoolRun::take_finished(Finished finished) {
                        judgement.ready.back().answer.verdict.outcomes.front());
   for (auto& ready : judgement.ready) {
     if (judgement.condemned) ready.until = sessions_->until(*judgement.condemned);
-    believe(std::move(ready));
+    believe(ready);
   }
   if (worker != 0) sessions_->recorded(worker);
 }
 
-void SpoolRun::believe(Finished finished) {
+void SpoolRun::believe(const Finished& finished) {
   const auto key = finished.task.key;
   auto& delivery = *deliveries_.at(key);
   settler_.take(delivery, finished);
@@ -295,10 +295,27 @@ void SpoolRun::finish(std::uint64_t key) {
 void SpoolRun::give_up() {
   sessions_->stop();
   while (sessions_->busy())
-    for (auto& finished : sessions_->wait(-1)) believe(std::move(finished));
-  for (auto& finished : probation_.release()) believe(std::move(finished));
+    for (const auto& finished : sessions_->wait(-1)) believe(finished);
+  for (const auto& finished : probation_.release()) believe(finished);
   for (auto& [key, delivery] : deliveries_) settler_.finish(*delivery);
   deliveries_.clear();
+}
+
+void SpoolRun::feed_all() {
+  while (feed()) hand_out();
+  hand_out();
+}
+
+// What comes of waiting; false where there is nothing left to wait for.
+Result<bool> SpoolRun::harvest() {
+  if (sessions_->busy()) {
+    for (auto& finished : sessions_->wait(watch_->descriptor())) take_finished(std::move(finished));
+    TRY(look_again());
+    return true;
+  }
+  if (!probation_.waiting()) return false;
+  for (const auto& finished : probation_.release()) believe(finished);
+  return true;
 }
 
 // One look over the queue, and work until nothing of it is under way; whether anything was done.
@@ -306,28 +323,16 @@ Result<bool> SpoolRun::pass() {
   worked_ = false;
   TRY(read_queue());
   settler_.bouncer().know(listing_.entries);
-  for (;;) {
-    while (feed()) {
-      hand_out();
-      if (sessions_->all_full()) break;
-    }
-    hand_out();
+  for (bool more = true; more;) {
+    feed_all();
     if (stop_requested()) {
       give_up();
       return worked_;
     }
-    if (sessions_->busy()) {
-      for (auto& finished : sessions_->wait(watch_->descriptor()))
-        take_finished(std::move(finished));
-      TRY(look_again());
-      continue;
-    }
-    if (probation_.waiting()) {
-      for (auto& finished : probation_.release()) believe(std::move(finished));
-      continue;
-    }
-    if (deliveries_.empty() && cursor_ == listing_.entries.size()) return worked_;
+    TRY_LET(harvested, harvest());
+    more = harvested || cursor_ < listing_.entries.size();
   }
+  return worked_;
 }
 
 Result<> SpoolRun::run(base::Fd lock) {

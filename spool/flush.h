@@ -42,6 +42,8 @@ class SpoolRun {
   base::Result<> read_queue();
   base::Result<> look_again();
   bool feed();
+  void feed_all();
+  base::Result<bool> harvest();
   bool attempt_now(const store::EntryName& name) const;
   bool attempt(const store::EntryName& name);
   std::unique_ptr<Delivery> take(const store::EntryName& name);
@@ -52,7 +54,7 @@ class SpoolRun {
   bool hand_out(std::uint64_t key, Delivery& delivery);
   Task task_of(std::uint64_t key, const Delivery& delivery, const Batch& batch) const;
   void take_finished(Finished finished);
-  void believe(Finished finished);
+  void believe(const Finished& finished);
   void finish(std::uint64_t key);
   void give_up();
   void put_aside(const std::string& name, std::string_view reason);

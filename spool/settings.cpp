@@ -291,25 +291,31 @@ std::optional<std::size_t> routed_smarthost(const RouteValue& value, const std::
   return smarthosts.size() - 1;
 }
 
+// nullopt: a smarthost of that name is not there.
+std::optional<Way> bound(const RouteValue& value, const std::string& stamp,
+                         std::vector<Smarthost>& smarthosts) {
+  if (value.kind == RouteValue::Kind::local) return ToThisMachine{};
+  if (value.kind == RouteValue::Kind::error) return value.error;
+  const auto index = routed_smarthost(value, stamp, smarthosts);
+  return index ? std::optional<Way>(ToSmarthost{*index}) : std::nullopt;
+}
+
 void read_routes(const store::Config& config, Settings& settings,
                  std::vector<std::string>& mistakes) {
   const auto* section = config.find("routes");
   if (section == nullptr) return;
+  const std::string stamp = file_stamp(config.path());
   for (const auto& [key, text, line] : section->settings) {
     const auto value = parse_route(text);
-    if (!Routes::is_key(key) || !value) {
-      mistakes.push_back(config.located(
-          line, !value ? cat(key, " = ", text, ": not smarthost NAME, smtp:[HOST]:PORT, local or ",
-                             "error 5.X.Y 5XX TEXT")
-                       : cat(key, ": not a domain, .domain or user@domain")));
-      continue;
-    }
-    if (value->kind == RouteValue::Kind::local) settings.routes.add(key, ToThisMachine{});
-    if (value->kind == RouteValue::Kind::error) settings.routes.add(key, value->error);
-    if (value->kind == RouteValue::Kind::local || value->kind == RouteValue::Kind::error) continue;
-    const auto index = routed_smarthost(*value, file_stamp(config.path()), settings.smarthosts);
-    if (index) settings.routes.add(key, ToSmarthost{*index});
-    else mistakes.push_back(config.located(line, cat("there is no [smarthost ", value->name, "]")));
+    const auto way = value ? bound(*value, stamp, settings.smarthosts) : std::nullopt;
+    std::string mistake;
+    if (!Routes::is_key(key)) mistake = cat(key, ": not a domain, .domain or user@domain");
+    else if (!value)
+      mistake = cat(key, " = ", text,
+                    ": not smarthost NAME, smtp:[HOST]:PORT, local or error 5.X.Y 5XX TEXT");
+    else if (!way) mistake = cat("there is no [smarthost ", value->name, "]");
+    if (mistake.empty()) settings.routes.add(key, *way);
+    else mistakes.push_back(config.located(line, mistake));
   }
 }
 

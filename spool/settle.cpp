@@ -182,21 +182,29 @@ void Settler::report_success(Delivery& delivery) {
   }
 }
 
+// Those whose delay the sender wants to hear of. A smarthost that fails cannot carry the news of
+// it.
+std::vector<Judged> Settler::worth_telling(const Delivery& delivery,
+                                           const std::vector<Judged>& delayed,
+                                           const rfc::Path& sender) const {
+  const auto& recipients = delivery.lease.entry().envelope.recipients;
+  const auto way = sender.null() ? std::nullopt : bouncer_.way_to(sender);
+  std::vector<Judged> told;
+  std::copy_if(delayed.begin(), delayed.end(), std::back_inserter(told), [&](const Judged& each) {
+    return !sender.null() && wants_notice(recipients[each.recipient], "delay") &&
+           !(way && each.failing_smarthost == way);
+  });
+  return told;
+}
+
 void Settler::tell_of_delay(Delivery& delivery) {
   const auto& entry = delivery.lease.entry();
   const auto& site = settings_.site;
   const auto arrival = entry.envelope.arrival;
-  if (entry.delay_notified || entry.held || delivery.delayed.empty()) return;
+  if (entry.delay_notified || entry.held) return;
   if (!worth_a_notice(delivery.why, arrival, clock_(), site.warn_after)) return;
   for (const auto& [sender, judged] : by_sender(delivery, delivery.delayed)) {
-    const auto& path = entry.envelope.senders[sender].path;
-    if (path.null()) continue;
-    std::vector<Judged> told;
-    const auto way = bouncer_.way_to(path);
-    for (const auto& each : judged)  // a smarthost that fails cannot carry the news of it
-      if (wants_notice(entry.envelope.recipients[each.recipient], "delay") &&
-          !(way && each.failing_smarthost == way))
-        told.push_back(each);
+    const auto told = worth_telling(delivery, judged, entry.envelope.senders[sender].path);
     if (told.empty()) continue;
     const auto notice = bouncer_.commit(
         {delivery.lease, Notice::Kind::delayed, sender, told, clock_(), arrival + site.lifetime});

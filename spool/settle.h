@@ -35,6 +35,8 @@ class Settler {
   void bounce_to(Delivery& delivery, unsigned sender, const std::vector<Judged>& judged);
   void hold(Delivery& delivery);
   void report_success(Delivery& delivery);
+  std::vector<Judged> worth_telling(const Delivery& delivery, const std::vector<Judged>& delayed,
+                                    const rfc::Path& sender) const;
   void tell_of_delay(Delivery& delivery);
   bool remove_if_done(Delivery& delivery);
   void schedule(Delivery& delivery);

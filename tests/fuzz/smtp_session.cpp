@@ -154,18 +154,29 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ScriptedStream stream(text_of(data + 2, size - 2), data[1] % 64U + 1);
   int finishing = 0;
   const std::chrono::seconds limit(1);
-  spool::Session session(stream, "host", {limit, limit, limit}, [&finishing]() -> base::Result<> {
+  // Two messages on one session: what the first leaves behind must not decide the second, whose
+  // commands ride with its final dot.
+  const auto second = job;
+  const spool::Job* next = &second;
+  const auto finish = [&finishing]() -> base::Result<> {
     ++finishing;
     return {};
-  });
+  };
+  spool::Session session(stream, "host", {limit, limit, limit},
+                         {[] { return base::Result<>(); }, finish, [&next] { return next; }});
   (void)session.greet("client.test");
-  // Two messages on one session: what the first leaves behind must not decide the second.
   for (int message = 0; message < 2; ++message) {
     const auto sent_before = stream.sent().size();
     const auto received_before = stream.received().size();
     finishing = 0;
-    const auto verdict = session.transact(job);
+    const auto verdict = session.transact(message == 0 ? job : second);
+    next = nullptr;
     check_outcomes(job, verdict);
+    require(verdict.left_over.empty() || finishing == 1,
+            "none is left over but by a whole message");
+    for (const auto i : verdict.left_over)
+      require(verdict.outcomes.at(i).kind == rfc::Outcome::Kind::delayed,
+              "what is left over waits");
     const auto sent = std::string_view(stream.sent()).substr(sent_before);
     require(finishing <= 1, "a message is finished once");
     require(finishing == 1 || !verdict.in_doubt, "there is no doubt before the final dot");
