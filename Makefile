@@ -74,7 +74,7 @@ $(B)/bin/$(1): $(2) $(B)/lib.a
 endef
 $(eval $(call program,sendmail,$(sendmail_objects),$(INIH)))
 $(eval $(call program,mailq,$(mailq_objects),$(INIH)))
-$(eval $(call program,postbag-flush,$(spool_objects),$(INIH) -lcurl -lcrypto))
+$(eval $(call program,postbag-flush,$(spool_objects),$(INIH) -lcurl -lssl -lcrypto))
 
 # Where programs look for sendmail, and where its siblings look for each other.
 .PHONY: install uninstall

@@ -2,6 +2,7 @@
 #include "lib/base/main.h"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -75,6 +76,7 @@ Result<int> run_flush(base::Args args) {
   }
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
+  ::prctl(PR_SET_DUMPABLE, 0);  // a core that is piped to a program minds no limit
   base::log_to_stderr(options.verbose);
   const auto who = base::identity();
   const auto place = store::find_place(who, options.config, std::getenv("POSTBAG_CONFIG"));

@@ -1,7 +1,6 @@
 #include "spool/secret.h"
 
 #include <fcntl.h>
-#include <openssl/crypto.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -19,6 +18,7 @@
 #include "lib/base/process.h"
 #include "lib/base/text.h"
 #include "lib/base/user.h"
+#include "spool/digest.h"
 #include "spool/stream.h"
 
 namespace spool {
@@ -33,7 +33,9 @@ namespace {
 constexpr std::size_t longest_secret = 65536;  // OAuth tokens run to kilobytes
 }
 
-Password::~Password() { ::OPENSSL_cleanse(text_.data(), text_.size()); }
+// A short text is copied by its move, and would stay behind.
+Password::Password(Password&& other) noexcept : text_(std::move(other.text_)) { wipe(other.text_); }
+Password::~Password() { wipe(text_); }
 
 namespace {
 

@@ -12,7 +12,7 @@ namespace spool {
 class Password {
  public:
   explicit Password(std::string text) : text_(std::move(text)) {}
-  Password(Password&&) noexcept = default;
+  Password(Password&& other) noexcept;
   ~Password();
   const std::string& text() const { return text_; }
 

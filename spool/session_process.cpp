@@ -7,6 +7,7 @@
 
 #include "lib/base/text.h"
 #include "spool/credentials.h"
+#include "spool/digest.h"
 #include "spool/secret.h"
 
 namespace spool {
@@ -128,8 +129,9 @@ Result<> SessionProcess::log_in(const Host& host) {
   if (smarthost.user.empty()) return {};
   local_cause_ = true;  // a locked agent of this session's, say
   TRY_LET(password, fetch_password(smarthost, host, account_.home, account_.uid));
+  TRY_LET(nonce, random_text(24));
   local_cause_ = false;
-  return authenticate(*session_, smarthost, password);
+  return authenticate(*session_, smarthost, password, {host, connection_->bindings(), nonce});
 }
 
 // A flush that was not told of a final dot takes the message for unsent: then it must not be sent.

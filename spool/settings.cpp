@@ -7,6 +7,7 @@
 
 #include "lib/base/text.h"
 #include "lib/rfc/envelope.h"
+#include "spool/sasl.h"
 
 namespace spool {
 
@@ -55,8 +56,6 @@ constexpr std::array smarthost_keys{Key{"host"},
                                     Key{"dot_timeout", Type::duration},
                                     Key{"message_timeout", Type::duration}};
 
-constexpr std::string_view mechanisms =
-    "scram-sha-256-plus scram-sha-256 scram-sha-1 cram-md5 xoauth2 oauthbearer plain login";
 // Understood and checked, but without effect until the part that uses them is built.
 constexpr std::string_view waiting_keys[] = {"smarthost.from", "smarthost.rewrite_from",
                                              "site.all_mail_to", "site.postmaster"};
@@ -65,11 +64,6 @@ bool loopback(const std::string& host) {
   const bool v4 =
       host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos;
   return host == "localhost" || v4 || host == "::1";
-}
-
-bool is_word_in(std::string_view word, std::string_view list) {
-  const auto all = base::split(list, ' ');
-  return std::find(all.begin(), all.end(), word) != all.end();
 }
 
 // "30/1m"; nullopt if it is none.
@@ -221,6 +215,12 @@ class SmarthostReader {
       mistake(line, "password: text SECRET only in a file of mode 0600");
   }
 
+  static std::string all_mechanisms() {
+    std::string text;
+    for (const auto name : mechanism_names) text += cat(text.empty() ? "" : " ", name);
+    return text;
+  }
+
   void auth() {
     const auto* setting = section_.find("auth");
     if (setting == nullptr) return;
@@ -228,11 +228,10 @@ class SmarthostReader {
     std::replace(spaced.begin(), spaced.end(), ',', ' ');
     for (const auto word : base::split(spaced, ' ')) {
       if (word.empty()) continue;
-      if (!is_word_in(word, mechanisms))
-        mistake(setting->line, cat("auth: ", word, ": not one of: ", mechanisms));
-      else if (word != "plain" && word != "login")
-        mistake(setting->line, cat("auth: ", word, " is not part of this version"));
-      else smarthost_.auth.emplace_back(word);
+      const bool known =
+          std::find(mechanism_names.begin(), mechanism_names.end(), word) != mechanism_names.end();
+      if (known) smarthost_.auth.emplace_back(word);
+      else mistake(setting->line, cat("auth: ", word, ": not one of: ", all_mechanisms()));
     }
   }
 

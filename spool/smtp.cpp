@@ -23,6 +23,11 @@ std::size_t keep_reply(char* data, std::size_t size, std::size_t count, void* la
   return size * count;
 }
 
+CURLcode watch_tls(CURL*, void* context, void* session) noexcept {
+  watch_handshakes(context, *static_cast<TlsSession*>(session));
+  return CURLE_OK;
+}
+
 int stop_or_go(void*, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexcept {
   return stop_requested() ? 1 : 0;
 }
@@ -34,12 +39,16 @@ struct Connection::Handle {
   curl_socket_t socket = CURL_SOCKET_BAD;
   char error[CURL_ERROR_SIZE] = "";
   std::string last_reply;
+  TlsSession tls;  // until its bindings are known
+  ChannelBindings bindings;
   ~Handle() {
     if (curl != nullptr) ::curl_easy_cleanup(curl);
   }
 };
 
 Connection::~Connection() = default;
+
+const ChannelBindings& Connection::bindings() const { return handle_->bindings; }
 
 namespace {
 
@@ -135,6 +144,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const Smarthost& smarthost,
   ::curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, handle->error);
   ::curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, keep_reply);
   ::curl_easy_setopt(curl, CURLOPT_HEADERDATA, &handle->last_reply);
+  ::curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, watch_tls);
+  ::curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, &handle->tls);
   set_connection(curl, smarthost);
   set_tls(curl, smarthost);
   const CURLcode code = ::curl_easy_perform(curl);
@@ -144,6 +155,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const Smarthost& smarthost,
                      trouble(curl, code, handle->error, handle->last_reply)),
                  os_error(curl, code)};
   ::curl_easy_getinfo(curl, CURLINFO_ACTIVESOCKET, &handle->socket);
+  handle->bindings = bindings_of(handle->tls);
+  handle->tls.reset();
   std::unique_ptr<Connection> connection(new Connection);
   connection->peer_ = peer_of(curl, host);
   connection->handle_ = std::move(handle);

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "spool/binding.h"
 #include "spool/settings.h"
 #include "spool/stream.h"
 
@@ -24,6 +25,8 @@ class Connection : public Stream {
   void await_last_reply(bool patient) override { patient_ = patient; }
   /// "smtp.example.org[192.0.2.1]:587".
   const std::string& peer() const { return peer_; }
+  /// What a login can be bound to; empty without TLS.
+  const ChannelBindings& bindings() const;
 
  private:
   Connection() = default;

@@ -10,12 +10,12 @@ program_objects := $(call without_main,$(sendmail_objects) $(mailq_objects) $(sp
 $(B)/tests/unit: $(unit_objects) $(program_objects) $(B)/lib.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(INIH) -lcurl -lcrypto -o $@
+	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(INIH) -lcurl -lssl -lcrypto -o $@
 
 $(B)/tests/replay-%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay_main.o $(program_objects) $(B)/lib.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(INIH) -lcurl -lcrypto -o $@
+	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(INIH) -lcurl -lssl -lcrypto -o $@
 
 $(B)/tests/faultrun: $(wildcard tests/crash/faultrun*)
 	@mkdir -p $(@D)
@@ -54,7 +54,7 @@ fuzzers: $(fuzz_names:%=$(B)/tests/fuzz-%)
 $(B)/tests/fuzz-%: $(B)/obj/tests/fuzz/%.o $(program_objects) $(B)/lib.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CXX) -fsanitize=fuzzer,address,undefined $(LDFLAGS) $^ $(INIH) -lcurl -lcrypto -o $@
+	$(Q)$(CXX) -fsanitize=fuzzer,address,undefined $(LDFLAGS) $^ $(INIH) -lcurl -lssl -lcrypto -o $@
 
 .PHONY: lint
 lint:
