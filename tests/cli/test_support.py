@@ -319,7 +319,8 @@ def test_postfix_takes_authenticated_mail_over_starttls(postfix, certs):
         smtp.starttls(context=trusting(certs))
         with pytest.raises(smtplib.SMTPRecipientsRefused):
             smtp.sendmail("a@x.test", ["b@x.test"], TEXT)
-        assert sorted(smtp.esmtp_features["auth"].split()) == ["CRAM-MD5", "LOGIN", "PLAIN"]
+        assert sorted(smtp.esmtp_features["auth"].split()) == [
+            "CRAM-MD5", "LOGIN", "PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256"]
         smtp.login(postfix.user, postfix.password)
         smtp.sendmail("a@x.test", ["b@x.test"], TEXT)
     message, = postfix.wait_for(1)

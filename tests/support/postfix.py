@@ -76,7 +76,7 @@ postlog unix-dgram n - n - 1 postlogd
 SASL_CONF = """pwcheck_method: auxprop
 auxprop_plugin: sasldb
 sasldb_path: {folder}/sasldb2
-mech_list: PLAIN LOGIN CRAM-MD5
+mech_list: PLAIN LOGIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256
 """
 
 
@@ -114,12 +114,16 @@ def free_ports(count):
 
 
 class Postfix:
-    """Runs inside `with`, or from start() to stop(). The folder, short for its sockets' sake, is removed in the end."""
+    """Runs inside `with`, or from start() to stop(). The folder, short for its sockets' sake, is removed in the end.
+
+    main_cf: lines that its main.cf ends with.
+    """
 
     user = "me@smarthost.test"
     password = "open sesame"
 
-    def __init__(self, folder, certs):
+    def __init__(self, folder, certs, main_cf=""):
+        self.main_cf = main_cf
         self.folder = Path(folder) if folder else Path(tempfile.mkdtemp(prefix="pf-", dir="/tmp"))
         assert len(str(self.folder)) < 60, "Postfix' sockets would have too long names"
         self.certificate, self.key = certs.good
@@ -201,7 +205,7 @@ class Postfix:
             shutil.copy(source, etc / name)
         (etc / "main.cf").write_text(MAIN_CF.format(
             folder=self.folder, root=self.root, libraries=self.libraries, owner=OWNER, group=GROUP,
-            certificate=etc / "cert.pem", key=etc / "key.pem"))
+            certificate=etc / "cert.pem", key=etc / "key.pem") + self.main_cf)
         (etc / "master.cf").write_text(MASTER_CF.format(port=self.port, tls_port=self.tls_port))
         # Postfix reads a file again and again, 0.3 s apart, until its last change is two seconds ago.
         os.utime(etc / "main.cf", (0, time.time() - 60))
