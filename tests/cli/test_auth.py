@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import resource
 import ssl
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from conftest import need_root
 from support.dovecot import Dovecot
 from support.exim import Exim
+from support.installed import give, install
 from support.postfix import Postfix
 from support.sasl_server import BINDINGS, NO_EXTENDED_MASTER_SECRET, Scram, context, oauthbearer, xoauth2
 from support.smtpd import Close, Ended
@@ -400,7 +402,6 @@ def test_no_secret_stands_anywhere_but_in_memory(account, smtpd, certs, mechanis
                 seen.append(words + (process / "environ").read_bytes())
                 if b"postbag-flush" in words and str(account.folder).encode() in (process / "environ").read_bytes():
                     limits.append(resource.prlimit(int(process.name), resource.RLIMIT_CORE))
-                    limits.append((process / "status").stat().st_uid)
             except OSError:  # it ended
                 pass
 
@@ -409,7 +410,30 @@ def test_no_secret_stands_anywhere_but_in_memory(account, smtpd, certs, mechanis
     account.relay_through(server, user="me", password=f"text {secret}", ca=certs.ca)
     relayed(account, server)
     assert seen and not any(secret.encode() in text for text in seen)
-    assert limits and all(limit in ((0, 0), 0) for limit in limits)
+    assert limits and set(limits) == {(0, 0)}
+
+
+def test_no_process_that_holds_a_secret_can_be_dumped(world, smtpd, programs, certs):
+    """The kernel gives the files below /proc of such a process to root, whoever runs it."""
+    place = world(users=["jane"])
+    seen = []
+
+    def look(_):
+        for process in (Path(f"/proc/{pid}") for pid in place.processes()):
+            if b"postbag-flush" in (process / "cmdline").read_bytes():
+                uid = re.search(r"^Uid:\t(\d+)", (process / "status").read_text(), re.M)[1]
+                seen.append((int(uid), (process / "environ").stat().st_uid))
+
+    server = smtpd({"mail": look}, listener=place.listener(), certificate=certs.good, passwords=PASSWORDS)
+    give(place, "jane", {
+        ".config/postbag/postbag.ini": f"[smarthost]\nhost = localhost:{server.port}\nuser = me\n"
+        f"password = text {PASSWORD}\nca = ~/ca.pem\n",
+        "ca.pem": certs.ca.read_text()})
+    done = place.run([install(place, programs)["sendmail"], "bob@example.org"], user="jane", input=MESSAGE)
+    assert (done.returncode, done.stderr) == (0, b"")
+    server.wait_for(1)
+    place.wait_for_syslog("removed")
+    assert len(seen) == 2 and set(seen) == {(place.uids["jane"], 0)}  # the flush and its worker
 
 
 def test_a_password_command_sees_no_secret_and_leaves_no_core(account, smtpd, certs):
