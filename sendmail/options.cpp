@@ -4,6 +4,7 @@
 
 #include "lib/base/text.h"
 #include "lib/rfc/xtext.h"
+#include "sendmail/parameters.h"
 
 namespace submit {
 
@@ -126,23 +127,27 @@ class Parser {
   }
 
   void notify(std::string_view word) {
-    std::string list = base::lowered(word);
-    for (const auto item : base::split(list, ','))
-      if (item != "success" && item != "failure" && item != "delay" &&
-          (item != "never" || list != "never")) {
-        invocation_.remarks.push_back(
-            cat("-N ", base::printable(word), ": ignored: not success, failure, delay or never"));
-        return;
-      }
-    invocation_.notify = list;
+    if (auto list = notify_list(word)) invocation_.notify = std::move(*list);
+    else
+      invocation_.remarks.push_back(
+          cat("-N ", base::printable(word), ": ignored: not success, failure, delay or never"));
   }
 
   void ret(std::string_view word) {
-    const std::string list = base::lowered(word);
-    if (list == "full" || list == "hdrs") invocation_.ret = list;
+    if (auto known = ret_word(word)) invocation_.ret = std::move(*known);
     else
       invocation_.remarks.push_back(
           cat("-R ", base::printable(word), ": ignored: neither full nor hdrs"));
+  }
+
+  // Text that is no xtext is taken as it stands.
+  void envid(std::string_view word) {
+    const bool xtext = rfc::is_xtext(word);
+    if (auto id = envelope_id(xtext ? std::string(word) : rfc::xtext(word)))
+      invocation_.envid = std::move(*id);
+    else if (!word.empty())
+      invocation_.remarks.push_back(
+          cat("-V ", base::printable(word, 100), ": ignored: over 100 characters"));
   }
 
   void value(char letter, std::string_view word) {
@@ -154,10 +159,7 @@ class Parser {
       case 'O': long_option(word); break;
       case 'N': notify(word); break;
       case 'R': ret(word); break;
-      // Written anew where it is xtext already: of its spellings the spool takes one.
-      case 'V':
-        invocation_.envid = rfc::xtext(rfc::from_xtext(word).value_or(std::string(word)));
-        break;
+      case 'V': envid(word); break;
       default: break;  // accepted, of no meaning here
     }
   }

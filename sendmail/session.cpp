@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lib/base/text.h"
+#include "sendmail/parameters.h"
 
 namespace submit {
 
@@ -163,7 +164,8 @@ class Session {
     line_.reply(cat("250-", context_.site->host_name));
     line_.reply("250-PIPELINING");
     line_.reply(limit == 0 ? std::string("250-SIZE") : cat("250-SIZE ", limit));
-    for (const auto* word : {"250-8BITMIME", "250-SMTPUTF8", "250-XENTRY"}) line_.reply(word);
+    for (const auto* word : {"250-8BITMIME", "250-SMTPUTF8", "250-DSN", "250-XENTRY"})
+      line_.reply(word);
     line_.reply("250 ENHANCEDSTATUSCODES");
     return {};
   }
@@ -229,30 +231,26 @@ class Session {
     }
     const auto path = path_of(text, "FROM:");
     if (!path) return {};
-    for (const auto word : base::split(text, ' ')) {
-      std::string_view value = word;
-      const auto name = base::take(value, '=');
-      if (word.empty() || base::iequals(name, "BODY") || base::iequals(name, "SMTPUTF8") ||
-          base::iequals(name, "AUTH"))
-        continue;
-      if (!base::iequals(name, "SIZE")) {
-        line_.reply(cat("555 5.5.4 ", base::printable(name, 60), ": not known"));
-        return {};
-      }
-      const auto bytes = base::to_number<std::uint64_t>(value);
-      const auto limit = context_.site->size_limit;
-      if (!bytes) {
-        line_.reply("501 5.5.4 SIZE is not a number");
-        return {};
-      }
-      if (limit != 0 && *bytes > limit) {
-        line_.reply(cat("552 5.3.4 Larger than ", limit, " bytes"));
-        return {};
-      }
-    }
-    sender_ = *path;
+    store::Sender sender{*path, {}, {}};
+    const auto take = [&](std::string_view word) {
+      return mail_parameter(word, sender, context_.site->size_limit);
+    };
+    if (!parameters(text, take)) return {};
+    sender_ = std::move(sender);
     line_.reply("250 2.1.0 Ok");
     return {};
+  }
+
+  // Each word of `text` given to `take`; false: one was refused, and the reply is said.
+  template <typename Take>
+  bool parameters(std::string_view text, Take take) {
+    for (const auto word : base::split(text, ' ')) {
+      const std::string refusal = word.empty() ? std::string() : take(word);
+      if (refusal.empty()) continue;
+      line_.reply(refusal);
+      return false;
+    }
+    return true;
   }
 
   Result<> rcpt(std::string_view text) {
@@ -262,11 +260,11 @@ class Session {
     }
     const auto path = path_of(text, "TO:");
     if (!path) return {};
-    if (!text.empty()) {
-      line_.reply("555 5.5.4 Parameters not known");
+    store::Recipient recipient;
+    if (!parameters(text, [&](std::string_view word) { return rcpt_parameter(word, recipient); }))
       return {};
-    }
-    const auto added = recipients_.add(*path, "", "");
+    const auto added =
+        recipients_.add(*path, std::move(recipient.notify), std::move(recipient.orcpt));
     line_.reply(added ? "250 2.1.5 Ok"
                       : cat("553 5.1.3 ", base::printable(added.error().text, 400)));
     return {};
@@ -280,7 +278,7 @@ class Session {
     line_.reply("354 End data with <CR><LF>.<CR><LF>");
     TRY(line_.send());
     Order order;
-    order.sender.path = *sender_;
+    order.sender = std::move(*sender_);
     order.recipients = std::exchange(recipients_, Recipients(""));
     sender_.reset();
     Composer composer(context_, std::move(order));
@@ -395,6 +393,7 @@ class Session {
     // Further senders come from expanding lists, and what expands is the spool's owner alone.
     if (entry.envelope.senders.size() != 1) return Error{Kind::data, "more than one sender"};
     TRY(check_target(entry.envelope.senders[0].path));
+    TRY(check_parameters(entry.envelope));
     TRY_LET(recipients, submitted(std::move(entry.envelope.recipients)));
     entry.envelope.recipients = recipients.take();
     entry.envelope.uid = context_.who->uid;
@@ -422,7 +421,7 @@ class Session {
   Line line_;
   void (*stored_)(const Context&, const Stored&);
   bool first_ = true, lone_lf_ = false, ended_ = false;
-  std::optional<rfc::Path> sender_;
+  std::optional<store::Sender> sender_;
   Recipients recipients_{""};
 };
 

@@ -173,6 +173,13 @@ def test_bad_dsn_values_are_told_and_the_message_is_queued_without(account, word
     assert (entry.recipients[0].params, entry.senders[0][1]) == ({}, {})
 
 
+def test_an_envid_over_100_characters_is_told_and_left_out(account):
+    assert queued(account, "-odq", "-V", "x" * 100, "b@x.test").senders[0][1] == {"envid": "x" * 100}
+    done = account.sendmail("-odq", "-V", "x" * 101, "b@x.test", input=MESSAGE)
+    assert (done.returncode, done.stderr.count(b"\n")) == (0, 1) and b": ignored: over 100 characters\n" in done.stderr
+    assert account.entries()[1].senders[0][1] == {}
+
+
 # Recipients.
 
 LISTS = {"a@x.test b@x.test": ["a@x.test b@x.test"], "two words": ["a@x.test", "b@x.test"],

@@ -216,12 +216,15 @@ def test_where_the_spool_cannot_be_written_the_socket_takes_it(place, how):
     place.path("/root/p.ini").write_text("[spool]\ndirectory = /root/taken\n")
     listener = SubmitSocket(place, "/usr/sbin/sendmail", {"POSTBAG_CONFIG": "/root/p.ini"})
     text = MESSAGE + b"\0\r.\n..\n" + "é".encode() * 1000 + b"\n" + b"x" * 200_000
-    stored(place, "-f", "jane@lan.example", "root", "bob@x.test", user="jane", input=text)
+    stored(place, "-f", "jane@lan.example", "-N", "success,delay", "-R", "HDRS", "-V", "a b", "root", "bob@x.test",
+           user="jane", input=text)
     listener.close()
     entry, = committed(place, "/root/taken")
     assert entry.message.partition(b"\n\n")[2] == text.partition(b"\n\n")[2] + b"\n"
     assert entry.sender == "jane@lan.example" and entry.addresses == ["root", "bob@x.test"]
     assert [recipient.kind for recipient in entry.recipients] == ["u", "a"]
+    assert [recipient.params for recipient in entry.recipients] == [{"notify": "success,delay"}] * 2
+    assert entry.senders[0][1] == {"ret": "hdrs", "envid": "a+20b"}
     assert entry.uid == 0  # whoever serves says who it was, never the one who connects
 
 

@@ -116,6 +116,12 @@ DAMAGES = {
     "option-as-recipient": lambda data: sealed(data.replace(b"<b@x.test>", b"<-X/x@x.test>")),
     "null-recipient": lambda data: sealed(data.replace(b"to u 0 notify=never <root> <root>",
                                                        b"to u 0 notify=never <root> <%3C%3E>")),
+    "ret": lambda data: sealed(data.replace(b" envid=id", b" ret=all envid=id")),
+    "envid": lambda data: sealed(data.replace(b" envid=id", b" envid=i=d")),
+    "envid-of-another-spelling": lambda data: sealed(data.replace(b" envid=id", b" envid=+69d")),
+    "long-envid": lambda data: sealed(data.replace(b" envid=id", b" envid=" + b"i" * 101)),
+    "notify": lambda data: sealed(data.replace(b"to u 0 notify=never", b"to u 0 notify=never,delay")),
+    "orcpt": lambda data: sealed(data.replace(b"to u 0 notify=never", b"to u 0 orcpt=rfc822;a=b")),
 }
 DAMAGES.update({
     f"kind-{name}": lambda data, kind=kind, target=target: sealed(re.sub(
