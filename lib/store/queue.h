@@ -200,6 +200,12 @@ class Lease {
   /// Remember that its sender was told of the delay. Errors: io, retry.
   base::Result<> set_delay_notified();
   base::Result<> set_next_attempt(base::Time time);
+  /// Commit the next generation of this entry: the same message, time of the next attempt and
+  /// state, with another envelope and a status byte for each of its recipients. When this returns,
+  /// it survives a power cut, the older file has gone, this lease is one on the new file, and
+  /// reasons are forgotten. A crash leaves the one generation or the other, or both, of which the
+  /// newer counts. Errors: data (cannot be written), retry, io: then nothing has changed.
+  base::Result<> replace(const Envelope& envelope, std::string_view statuses);
 
  private:
   base::Result<> overwrite(std::string_view text, std::uint64_t offset);
