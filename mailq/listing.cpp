@@ -24,6 +24,12 @@ std::string shown(std::string_view text) {
   return base::printable(text, std::numeric_limits<std::size_t>::max());
 }
 
+// At most `limit` bytes of a text that is printable already.
+std::string cut(std::string text, std::size_t limit) {
+  while (text.size() > limit || !base::valid_utf8(text)) text.pop_back();
+  return text;
+}
+
 void pad(std::string& text, std::size_t have, std::size_t width) {
   if (have < width) text.append(width - have, ' ');
 }
@@ -119,19 +125,72 @@ void add_json(const Item& item, std::string& text) {
   text.append("]}\n");
 }
 
+// The columns of sendmail 8.17's print_single_queue(), which cuts what is longer.
+constexpr std::string_view sendmail_queue = "/var/spool/mqueue";  // check_mailq looks for this word
+constexpr std::string_view sendmail_heading =
+    "-----Q-ID----- --Size-- -----Q-Time----- ------------Sender/Recipient-----------\n";
+constexpr std::size_t sendmail_sender = 39, sendmail_recipient = 38, sendmail_status = 60;
+
+std::string bracketed(std::string_view address, std::size_t limit) {
+  return cut(cat("<", shown(address), ">"), limit);
+}
+
+// The first reason there is: sendmail knows one for a message.
+std::string_view status_of(const Item& item) {
+  for (std::size_t i = 0; i < item.entry.done.size(); ++i)
+    if (item.entry.done[i] == store::pending && !reason_of(item, i).empty())
+      return reason_of(item, i);
+  return {};
+}
+
+void add_sendmail(const Item& item, std::string& text) {
+  const auto& path = item.entry.envelope.senders[0].path;
+  const std::string size = cat(item.entry.facts.bytes);
+  text.append(item.id.text()).append(item.leased ? "*" : " ");
+  pad(text, size.size(), 8);
+  text.append(size).append(" ");
+  text.append(rfc::asctime(base::seconds(item.entry.envelope.arrival), item.offset), 0, 16);
+  text.append(" ").append(path.null() ? std::string(null_sender)
+                                      : bracketed(path.text(), sendmail_sender));
+  const bool eight_bit = item.entry.facts.eight_bit_header || item.entry.facts.eight_bit_body;
+  const auto status = status_of(item);
+  if (eight_bit || !status.empty())
+    text.append(eight_bit ? "\n      8BITMIME" : "\n              ");
+  if (!status.empty())
+    text.append("   (").append(cut(cat("Deferred: ", shown(status)), sendmail_status)).append(")");
+  if (item.entry.held) text.append("\n     QUARANTINE: on hold");
+  for (std::size_t i = 0; i < item.entry.done.size(); ++i)
+    if (item.entry.done[i] == store::pending)
+      text.append("\n\t\t\t\t\t ")
+          .append(bracketed(item.entry.envelope.recipients[i].address, sendmail_recipient));
+  text.push_back('\n');
+}
+
 }  // namespace
+
+std::string Report::begin(Extent extent) const {
+  if (form_ != Form::sendmail) return {};
+  if (requests_ == 0 && extent == Extent::complete) return cat(sendmail_queue, " is empty\n");
+  return cat("\t\t", sendmail_queue, " (", requests_, requests_ == 1 ? " request" : " requests",
+             ")\n", sendmail_heading);
+}
 
 void Report::add(const Item& item, std::string& text) {
   if (form_ == Form::json) return add_json(item, text);
-  text.append(requests_ == 0 ? heading : "\n");
-  add_first_line(item, text);
-  add_recipients(item, text);
+  if (form_ == Form::sendmail) add_sendmail(item, text);
+  if (form_ == Form::postfix) {
+    text.append(requests_ == 0 ? heading : "\n");
+    add_first_line(item, text);
+    add_recipients(item, text);
+  }
   ++requests_;
   bytes_ += item.entry.facts.bytes;
 }
 
 std::string Report::end(Extent extent) const {
   if (form_ == Form::json) return {};
+  if (form_ == Form::count) return cat(requests_, "\n");
+  if (form_ == Form::sendmail) return cat("\t\tTotal requests: ", requests_, "\n");
   if (requests_ == 0 && extent == Extent::complete) return "Mail queue is empty\n";
   return cat("\n\t\tTotal requests: ", requests_, "\n-- ", bytes_ / 1024, " Kbytes in ", requests_,
              requests_ == 1 ? " Request.\n" : " Requests.\n");

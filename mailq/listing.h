@@ -1,4 +1,5 @@
-// listing.h - the queue as text: Postfix's mailq with long queue IDs, and its postqueue -j. Pure.
+// listing.h - the queue as text: Postfix's mailq with long queue IDs, its postqueue -j, Sendmail's
+// mailq, and a bare count. Pure.
 //
 // Programs read both, so they are Postfix's to the byte. One line more, "\t\tTotal requests: N"
 // before the last, is sendmail's: the Nagios plugin check_mailq takes us for sendmail where it
@@ -22,7 +23,7 @@ struct Item {
   long offset;  ///< of local time when it arrived, seconds east of UTC
 };
 
-enum class Form { postfix, json };
+enum class Form { postfix, json, sendmail, count };
 /// Whether all that lies in the queue could be read.
 enum class Extent { complete, incomplete };
 
@@ -31,6 +32,9 @@ class Report {
  public:
   explicit Report(Form form) : form_(form) {}
 
+  /// What stands above the first message, now that all are added: Sendmail tells their number
+  /// first.
+  std::string begin(Extent extent) const;
   /// Put the text of the next message behind `text`. Recipients that are done are left out.
   void add(const Item& item, std::string& text);
   /// What stands behind the last message. "Mail queue is empty" only where the reading was

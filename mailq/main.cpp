@@ -6,13 +6,17 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <map>
 #include <span>
+#include <utility>
 
+#include "lib/base/file.h"
 #include "lib/base/text.h"
 #include "lib/store/start.h"
 #include "lib/store/why.h"
 #include "mailq/listing.h"
 #include "mailq/manage.h"
+#include "mailq/note.h"
 #include "mailq/options.h"
 #include "mailq/scan.h"
 
@@ -51,6 +55,34 @@ bool waiting(const store::Entry& entry) {
   return entry.done.find(store::pending) != std::string::npos;
 }
 
+/// Finds out where mail is due and nobody comes for it.
+class Watcher {
+ public:
+  explicit Watcher(base::Time now) : now_(now) {}
+
+  void see(const store::Spool* spool, const store::Snapshot& snapshot) {
+    if (snapshot.entry.held || snapshot.leased) return;
+    const auto due = base::seconds(snapshot.next_attempt);
+    auto [place, added] = due_since_.try_emplace(spool, due);
+    if (!added) place->second = std::min(place->second, due);
+  }
+
+  void tell() const {
+    for (const auto& [spool, since] : due_since_) {
+      const auto last = base::read_file_at(spool->run(), "last", 100, "run/last");
+      const listing::Care care{last ? listing::parse_last_run(last.value()) : std::nullopt, since};
+      if (const auto note = listing::stale_note(care, base::seconds(now_))) {
+        base::complain(*note);
+        return;  // one timer looks after all
+      }
+    }
+  }
+
+ private:
+  base::Time now_;
+  std::map<const store::Spool*, std::int64_t> due_since_;
+};
+
 void add_entry(listing::Report& report, const listing::Found& found,
                const listing::Reading& reading, std::string& text) {
   const auto& [entry, leased, next_attempt, file] = reading.snapshot.value();
@@ -61,17 +93,19 @@ void add_entry(listing::Report& report, const listing::Found& found,
         text);
 }
 
-void print_block(listing::Report& report, std::span<const listing::Found> entries,
-                 Trouble& trouble) {
+void add_block(listing::Report& report, std::span<const listing::Found> entries, Watcher& watcher,
+               Trouble& trouble, std::string& text) {
   const auto readings = listing::read(entries);
-  std::string text;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const auto& snapshot = readings[i].snapshot;
-    if (snapshot) add_entry(report, entries[i], readings[i], text);
+    if (snapshot) {
+      add_entry(report, entries[i], readings[i], text);
+      if (waiting(snapshot.value().entry)) watcher.see(entries[i].spool, snapshot.value());
+    }
     // Delivered since its name was read: no trouble.
-    else if (snapshot.error().kind != Kind::unavailable) trouble.tell(snapshot.error());
+    else if (snapshot.error().kind != Kind::unavailable)
+      trouble.tell(snapshot.error());
   }
-  base::print(text);
 }
 
 Result<int> list(const std::vector<store::Spool>& spools, listing::Form form) {
@@ -80,13 +114,19 @@ Result<int> list(const std::vector<store::Spool>& spools, listing::Form form) {
   for (const auto& path : queue.strange)
     trouble.tell({Kind::data, cat(path, ": not the name of a message")});
   listing::Report report(form);
+  Watcher watcher(base::now());
+  std::string text;
   for (std::span<const listing::Found> rest = queue.entries; !rest.empty();) {
     const auto count = std::min(block, rest.size());
-    print_block(report, rest.first(count), trouble);
+    add_block(report, rest.first(count), watcher, trouble, text);
     rest = rest.subspan(count);
+    // Sendmail's listing begins with how many there are.
+    if (form != listing::Form::sendmail) base::print(std::exchange(text, {}));
   }
-  const bool complete = trouble.status() == EX_OK;
-  base::print(report.end(complete ? listing::Extent::complete : listing::Extent::incomplete));
+  const auto extent =
+      trouble.status() == EX_OK ? listing::Extent::complete : listing::Extent::incomplete;
+  base::print(cat(report.begin(extent), text, report.end(extent)));
+  watcher.tell();
   return trouble.status();
 }
 
@@ -97,8 +137,7 @@ Result<int> work(const Options& options) {
   if (!place.remark.empty()) base::complain(place.remark);
   for (const auto& mistake : site.mistakes) base::complain(mistake);
   TRY_LET(spools, store::open_spools(site, place, who));
-  if (options.action == Action::list)
-    return list(spools, options.json ? listing::Form::json : listing::Form::postfix);
+  if (options.action == Action::list) return list(spools, options.form);
   if (options.action == Action::show) return manage::show(spools, options.ids, base::now());
   TRY_LET(outcome, manage::change(spools, options.action, options.ids));
   for (const auto* spool : outcome.due) store::start_flush(*spool, place, who);

@@ -10,6 +10,7 @@
 #include "lib/base/main.h"
 #include "lib/base/text.h"
 #include "mailq/lookup.h"
+#include "mailq/requeue.h"
 
 namespace manage {
 
@@ -80,6 +81,7 @@ class Change {
       case Action::remove: return remove(lease, place);
       case Action::hold: return hold(lease, place, asked);
       case Action::release: return release(std::move(lease), place, asked);
+      case Action::requeue: return requeue(std::move(lease), place);
       default: return retry(std::move(lease), place, asked);
     }
   }
@@ -120,6 +122,17 @@ class Change {
     }
     TRY(become_due(std::move(lease), place));
     done(place, "due now");
+    return {};
+  }
+
+  Result<> requeue(Lease lease, const Place& place) {
+    const auto [envelope, statuses] = requeued(lease.entry());
+    TRY(lease.replace(envelope, statuses));
+    const Place next{place.spool, lease.name()};
+    const bool held = lease.entry().held;
+    if (held) (void)Lease(std::move(lease));
+    else TRY(become_due(std::move(lease), next));
+    done(place, "requeued");
     return {};
   }
 

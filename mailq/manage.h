@@ -1,5 +1,5 @@
-// manage.h - changing what lies in the queue: remove, hold, release, retry; and showing one
-// message.
+// manage.h - changing what lies in the queue: remove, hold, release, retry, requeue; and showing
+// one message.
 //
 // Whoever changes an entry holds its Lease; one that is being delivered is never waited for. Each
 // change is told on standard error and in the log in the words of Postfix's postsuper.

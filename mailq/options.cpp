@@ -14,17 +14,19 @@ using base::Result;
 
 namespace {
 
-constexpr std::string_view long_options[] = {"json", "delete",  "hold", "release", "retry",
-                                             "show", "config=", "help", "version"};
+constexpr std::string_view long_options[] = {"json", "count",   "format=", "delete",
+                                             "hold", "release", "retry",   "requeue",
+                                             "show", "config=", "help",    "version"};
 
 struct Word {
   std::string_view name;
   Action action;
 };
-constexpr std::array<Word, 5> with_ids{{{"delete", Action::remove},
+constexpr std::array<Word, 6> with_ids{{{"delete", Action::remove},
                                         {"hold", Action::hold},
                                         {"release", Action::release},
                                         {"retry", Action::retry},
+                                        {"requeue", Action::requeue},
                                         {"show", Action::show}}};
 
 bool takes_ids(Action action) {
@@ -39,8 +41,22 @@ Result<> set_action(Options& options, Action action, std::string_view name) {
   return {};
 }
 
+Result<> set_form(Options& options, Form form, std::string_view name) {
+  if (options.form != Form::postfix && options.form != form)
+    return Error{Kind::usage, cat("--", name, ": one form of the listing at a time")};
+  options.form = form;
+  return {};
+}
+
 Result<> take_option(Options& options, const base::Option& option) {
-  if (option.name == "json") options.json = true;
+  if (option.name == "json") return set_form(options, Form::json, option.name);
+  if (option.name == "count") return set_form(options, Form::count, option.name);
+  if (option.name == "format") {
+    if (option.value == "sendmail") return set_form(options, Form::sendmail, option.name);
+    if (option.value == "postfix") return {};
+    return Error{Kind::usage,
+                 cat("--format=", base::printable(option.value), ": neither postfix nor sendmail")};
+  }
   if (option.name == "config") options.config = option.value;
   for (const auto& [name, action] : with_ids)
     if (option.name == name) return set_action(options, action, name);
@@ -62,7 +78,8 @@ Result<> check_ids(const Options& options) {
     return Error{Kind::usage, cat(base::printable(options.ids[0]),
                                   ": what shall be done with it? See mailq --help")};
   }
-  if (options.json) return Error{Kind::usage, "--json: only for a listing"};
+  if (options.form != Form::postfix)
+    return Error{Kind::usage, "--json, --count and --format are for a listing only"};
   if (options.ids.empty()) return Error{Kind::usage, "no queue ID given"};
   for (const auto& id : options.ids)
     if (id.starts_with('-'))
@@ -86,17 +103,21 @@ Result<Options> parse_options(base::Args args) {
 }
 
 std::string_view usage() {
-  return "usage: mailq [--config FILE] [--json]\n"
-         "       mailq [--config FILE] --delete | --hold | --release | --retry ID... | ALL\n"
+  return "usage: mailq [--config FILE] [--format=postfix | --format=sendmail | --json | --count]\n"
+         "       mailq [--config FILE] --delete | --hold | --release | --retry | --requeue\n"
+         "             ID... | ALL\n"
          "       mailq [--config FILE] --show ID...\n"
          "       mailq --help | --version\n"
          "\n"
          "Lists the mail that waits for delivery, or changes it.\n"
+         "  --format   the listing of Postfix (the default) or of Sendmail\n"
+         "  --count    the number of messages alone\n"
          "  --json     one JSON object a line, with the keys of Postfix's postqueue -j\n"
          "  --delete   take messages out of the queue; nobody is told\n"
          "  --hold     keep messages without trying to deliver them\n"
          "  --release  end that\n"
          "  --retry    try to deliver them now, whenever their next attempt was due\n"
+         "  --requeue  expand their recipients anew, as they were submitted, and try them now\n"
          "  --show     print envelope and message\n"
          "  --config   another postbag.ini\n"
          "ID is the queue ID that the listing shows; ALL means every message.\n";

@@ -8,14 +8,15 @@
 
 #include "lib/base/main.h"
 #include "lib/base/result.h"
+#include "mailq/listing.h"
 
 namespace listing {
 
-enum class Action { list, remove, hold, release, retry, show, help, version };
+enum class Action { list, remove, hold, release, retry, requeue, show, help, version };
 
 struct Options {
   Action action = Action::list;
-  bool json = false;
+  Form form = Form::postfix;
   std::optional<std::string> config;  ///< --config
   std::vector<std::string>
       ids;  ///< as typed; the word ALL among them; never empty where the action takes some

@@ -35,7 +35,9 @@ Result<> Recipients::add(const rfc::Path& path, std::string notify, std::string 
   const auto kind = mailbox            ? RecipientKind::mailbox
                     : path.qualified() ? RecipientKind::address
                                        : RecipientKind::unqualified;
-  list_.push_back({kind, 0, std::move(notify), std::move(orcpt), text, text});
+  // As it was given: without the mark, `\\user` would look like what expanding `user` leads to.
+  list_.push_back(
+      {kind, 0, std::move(notify), std::move(orcpt), mailbox ? cat("\\", text) : text, text});
   return {};
 }
 

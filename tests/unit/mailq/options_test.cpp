@@ -5,6 +5,7 @@
 namespace {
 
 using listing::Action;
+using listing::Form;
 using Words = std::vector<std::string>;
 
 listing::Options parsed(const Words& words) {
@@ -25,10 +26,13 @@ TEST_CASE("mailq options: a listing takes nothing, or what other mailers' caller
                             {"-v", "-v", "--"}}) {
     const auto options = parsed(words);
     CHECK(options.action == Action::list);
-    CHECK(!options.json);
+    CHECK(options.form == Form::postfix);
     CHECK(!options.config);
   }
-  CHECK(parsed({"--json"}).json);
+  CHECK(parsed({"--json"}).form == Form::json);
+  CHECK(parsed({"--count"}).form == Form::count);
+  CHECK(parsed({"--format=sendmail"}).form == Form::sendmail);
+  CHECK(parsed({"--format", "postfix"}).form == Form::postfix);
   CHECK(parsed({"--config=/a b"}).config == "/a b");
   CHECK(parsed({"--config", "x", "--json"}).config == "x");
 }
@@ -39,6 +43,7 @@ TEST_CASE("mailq options: an action and its queue IDs") {
   CHECK(parsed({"--hold", "--", "A"}).action == Action::hold);
   CHECK(parsed({"--release", "A"}).action == Action::release);
   CHECK(parsed({"-v", "--retry", "--config=x", "A"}).action == Action::retry);
+  CHECK(parsed({"--requeue", "A", "B"}).action == Action::requeue);
   CHECK(parsed({"--show", "--show", "A"}).action == Action::show);
 }
 
@@ -61,9 +66,13 @@ TEST_CASE("mailq options: what is not understood changes nothing") {
                             {"-x"},
                             {"-C"},
                             {"--config"},
-                            {"--count"},
-                            {"--requeue", "A"},
-                            {"--format=sendmail"},
+                            {"--requeue"},
+                            {"--count", "--json"},
+                            {"--count", "A"},
+                            {"--count", "--retry", "A"},
+                            {"--format=exim"},
+                            {"--format=sendmail", "--json"},
+                            {"--format=sendmail", "--hold", "A"},
                             {"--json=1"},
                             {"--delete=A"}}) {
     const auto options = listing::parse_options(words);

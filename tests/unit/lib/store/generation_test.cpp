@@ -14,7 +14,6 @@
 
 namespace {
 using base::cat;
-using store::EntryName;
 
 const base::Time noon = base::Time(std::chrono::microseconds(1'795'175'767'123'456));
 const base::Time later = noon + std::chrono::hours(3);
