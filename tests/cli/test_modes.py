@@ -226,7 +226,9 @@ def test_numbers_out_of_range(quiet, option):
         apart = option in ("-h", "-L") or (number == "" and option in ("-p", "-B", "-M", "-V", "-F"))
         words = [option, number] if apart else [option + number]
         done = quiet.sendmail("-odq", *words, "b@x.test", input=MESSAGE)
-        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b""), number[:30]
+        assert (done.returncode, done.stdout) == (0, b""), number[:30]
+        # No server takes an ENVID that long.
+        assert bool(done.stderr) == (option == "-V" and len(number) > 100), number[:30]
         assert len(quiet.entries()) == count
     assert {(*entry.addresses, entry.body) for entry in quiet.entries()} == {("b@x.test", b"body\n")}
 
