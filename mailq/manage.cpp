@@ -140,6 +140,7 @@ class Change {
   // time changes, and ours will not start beside that one.
   Result<> become_due(Lease lease, const Place& place) {
     { const Lease ended = std::move(lease); }
+    TRY(store::force_next_flush(*place.spool));
     TRY(store::make_due(*place.spool, place.name));
     note(outcome_.due, place.spool);
     return {};

@@ -340,6 +340,7 @@ Result<> SpoolRun::run(base::Fd lock) {
   store::clean_tmp(spool_, around_.clock());
   Watch watch(spool_);
   watch_ = &watch;
+  around_.forced = store::take_force(spool_) || around_.forced;
   sessions_.emplace(around_);
   for (;;) {
     watch.restart();

@@ -187,7 +187,7 @@ class Writer {
     const auto id = identifier(notice_.message_id);
     const auto parent = identifier(notice_.original_message_id);
     text_ += cat("Date: ", date(notice_.now), "\n");
-    text_ += cat("From: \"Mail Delivery System\" <MAILER-DAEMON@", host_, ">\n");
+    text_ += cat("From: \"Mail Delivery System\" <MAILER-DAEMON@", host(notice_.domain), ">\n");
     text_ += cat("To: ", notice_.sender.qualified_with(host(notice_.domain)).text(), "\n");
     text_ += cat("Subject: ", subject(), "\n");
     if (!id.empty()) text_ += cat("Message-ID: ", id, "\n");

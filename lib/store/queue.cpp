@@ -296,6 +296,14 @@ Result<> make_due(const Spool& spool, const EntryName& name) {
   return base::system_error(spool.named("queue", text), "set time", errno);
 }
 
+Result<> force_next_flush(const Spool& spool) {
+  TRY_LET(fd, base::open_at(spool.run(), "forced", O_WRONLY | O_CREAT | O_NOFOLLOW, 0600,
+                            spool.named("run", "forced")));
+  return fd.close(spool.named("run", "forced"));
+}
+
+bool take_force(const Spool& spool) { return ::unlinkat(spool.run(), "forced", 0) == 0; }
+
 void clean_tmp(const Spool& spool, base::Time now) {
   Fd fd(::openat(spool.tmp(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(fd ? ::fdopendir(fd.number()) : nullptr,

@@ -219,6 +219,12 @@ class Lease {
 /// again, so whoever holds one ends it first. One that has gone is no error. Errors: io, retry.
 base::Result<> make_due(const Spool& spool, const EntryName& name);
 
+/// Have the next flush ask smarthosts that it would leave alone, since they failed lately: somebody
+/// who asks for an attempt gets one. Errors: io, retry.
+base::Result<> force_next_flush(const Spool& spool);
+/// Whether that was asked for since the last call.
+bool take_force(const Spool& spool);
+
 /// Move what is not understood to bad/, never deleting it; the new name. Errors: io, retry.
 base::Result<std::string> quarantine(const Spool& spool, const std::string& name);
 

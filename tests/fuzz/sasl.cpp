@@ -115,8 +115,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < 1) return 0;
   Server server(text_of(data + 1, size - 1));
   const std::chrono::seconds limit(1);
-  spool::Session session(server, "host", {limit, limit, limit},
-                         []() -> base::Result<> { return {}; });
+  const auto fine = [] { return base::Result<>(); };
+  spool::Session session(server, "host", {limit, limit, limit}, {fine, fine, {}});
   if (!session.greet("client.test")) return 0;
   spool::Smarthost smarthost;
   smarthost.user = data[0] & 1 ? "us,=er" : "user";

@@ -19,7 +19,8 @@ struct Bed {
     smarthost.user = "me";
     server.replies["EHLO"] = "250-host\r\n250 AUTH " + offered;
     const std::chrono::seconds limit(1);
-    spool::Session session(server, "host", {limit, limit, limit}, [] { return base::Result<>(); });
+    const auto fine = [] { return base::Result<>(); };
+    spool::Session session(server, "host", {limit, limit, limit}, {fine, fine, {}});
     REQUIRE(session.greet("client.test"));
     const spool::Password secret(password);
     const auto done =

@@ -66,7 +66,7 @@ TEST_CASE("notice: a bounce, to the byte") {
   const auto text = notice_text(bounce());
   CHECK(text.head ==
         "Date: Fri, 20 Nov 2026 12:56:08 +0100\n"
-        "From: \"Mail Delivery System\" <MAILER-DAEMON@laptop.lan>\n"
+        "From: \"Mail Delivery System\" <MAILER-DAEMON@lan.example>\n"
         "To: jane@lan.example\n"
         "Subject: Undelivered Mail Returned to Sender\n"
         "Message-ID: <2@lan.example>\n"
