@@ -66,11 +66,12 @@ bool loopback(const std::string& host) {
   return host == "localhost" || v4 || host == "::1";
 }
 
-// "30/1m"; nullopt if it is none.
+// "30" a minute, or "2000/1d"; nullopt if it is none.
 std::optional<Rate> parse_rate(std::string_view text) {
   constexpr unsigned most = 10'000;  // each is remembered for its period
+  const bool a_minute = text.find('/') == std::string_view::npos;
   const auto count = base::to_number<unsigned>(base::take(text, '/'));
-  const auto period = store::duration(text);
+  const auto period = a_minute ? std::chrono::seconds(60) : store::duration(text);
   if (!count || *count == 0 || *count > most || !period) return std::nullopt;
   return Rate{*count, *period};
 }
@@ -248,7 +249,10 @@ class SmarthostReader {
     if (setting == nullptr) return;
     const auto rate = parse_rate(setting->value);
     if (rate) smarthost_.rate = *rate;
-    else mistake(setting->line, cat("rate = ", setting->value, ": not MESSAGES/TIME, as in 30/1m"));
+    else
+      mistake(setting->line,
+              cat("rate = ", setting->value,
+                  ": not a number of messages a minute, or MESSAGES/TIME as in 2000/1d"));
   }
   void numbers() {
     number("connections", smarthost_.connections);

@@ -233,9 +233,12 @@ TEST_CASE("settings: a rate is messages in a time") {
   CHECK(settings.value().smarthosts[0].rate.count == 30);
   CHECK(settings.value().smarthosts[0].rate.period.count() == 60);
   CHECK(settings.value().smarthosts[0].connections == 7);
-  for (const std::string bad : {"3", "0/1m", "x/1m", "3/", "3/1", "99999/1m", "3/1m x"})
+  for (const std::string bad : {"0", "0/1m", "x/1m", "3/", "3/1", "99999/1m", "3/1m x"})
     CHECK(bed.in_smarthost(cat("rate = ", bad, "\n")) ==
-          Lines{cat("3: rate = ", bad, ": not MESSAGES/TIME, as in 30/1m")});
+          Lines{cat("3: rate = ", bad,
+                    ": not a number of messages a minute, or MESSAGES/TIME as in 2000/1d")});
+  CHECK(bed.load("[smarthost]\nhost = a\nrate = 5\n").value().smarthosts[0].rate.period.count() ==
+        60);
 }
 
 TEST_CASE("settings: numbers, times and paths are taken over") {
