@@ -150,6 +150,7 @@ void SpoolRun::plan(Delivery& delivery) {
             cat(delivery.lease.name().id.text(), ": from=<", entry.envelope.senders[0].path.text(),
                 ">, size=", entry.facts.bytes, ", nrcpt=", pending, " (queue active)"));
   for (const auto& decided : plan.decided) settler_.take(delivery, decided);
+  settler_.take_up(delivery);
   delivery.batches = std::move(plan.batches);
 }
 

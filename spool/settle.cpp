@@ -110,6 +110,15 @@ void Settler::take(Delivery& delivery, const Decided& decided) {
     delivery.failed.push_back({decided.recipient, outcome});
 }
 
+void Settler::take_up(Delivery& delivery) {
+  if (!delivery.lease.all_done()) return;
+  const auto& entry = delivery.lease.entry();
+  for (std::size_t i = 0; i < entry.done.size(); ++i)
+    if (entry.done[i] == store::delivered && wants_notice(entry.envelope.recipients[i], "success"))
+      delivery.relayed.push_back(
+          {i, {rfc::Outcome::Kind::delivered, {2, 0, 0}, "delivered to the next host"}});
+}
+
 void Settler::expire(Delivery& delivery) {
   const auto& site = settings_.site;
   const auto arrival = delivery.lease.entry().envelope.arrival;

@@ -21,6 +21,9 @@ class Settler {
   void take(Delivery& delivery, const Finished& finished);
   /// A recipient about whom nobody was asked.
   void take(Delivery& delivery, const Decided& decided);
+  /// Take up an entry that a run before left with all its recipients done: it was cut short before
+  /// it reported success, as far as anybody knows.
+  void take_up(Delivery& delivery);
   /// Nothing of the delivery is under way any more: bounce, report, remove, or set the next
   /// attempt.
   void finish(Delivery& delivery);
