@@ -23,6 +23,12 @@ struct Answer {
   double connect_seconds = 0, transmit_seconds = 0;
 };
 
+/// Whether the smarthost, not a message, is the matter: no session, no word to MAIL, or a refusal of
+/// ours.
+inline bool troubled(const Answer& answer) {
+  return answer.session_failed || !answer.verdict.begun || answer.verdict.our_setup;
+}
+
 /// The kinds of frames; the first number in each.
 enum class FrameKind : std::uint64_t {
   job = 1,   ///< to the worker, with the entry's descriptor

@@ -203,7 +203,7 @@ void Dispatcher::look(Lane& lane, SeatPlace seat, bool readable) {
   auto event = seat->worker.next();
   switch (event.kind) {
     case WorkerEvent::Kind::nothing: break;
-    case WorkerEvent::Kind::ready: seat->ready = lane.proven = true; break;
+    case WorkerEvent::Kind::ready: seat->ready = true; break;
     case WorkerEvent::Kind::answer: take_answer(lane, seat, std::move(event.answer)); break;
     case WorkerEvent::Kind::ended: take_end(lane, seat, event); break;
   }
@@ -222,7 +222,7 @@ void Dispatcher::take_answer(Lane& lane, SeatPlace seat, Answer answer) {
   finished.task = std::move(seat->tasks.front());
   finished.worker = seat->number;
   seat->tasks.pop_front();
-  const bool trouble = answer.session_failed || !answer.verdict.begun || answer.verdict.our_setup;
+  const bool trouble = troubled(answer);
   finished.answer = std::move(answer);
   if (trouble && !stop_requested()) return session_trouble(lane, seat, std::move(finished));
   if (!trouble) {
@@ -246,6 +246,7 @@ void Dispatcher::session_trouble(Lane& lane, SeatPlace seat, Finished finished) 
   take_down(lane, finished.answer.verdict.outcomes.front(), finished.answer.local_cause);
   finished.until = lane.until;
   finished_.push_back(std::move(finished));
+  remove(lane, seat);
 }
 
 void Dispatcher::condemn(std::size_t smarthost, const rfc::Outcome& outcome) {
@@ -284,8 +285,10 @@ void Dispatcher::take_end(Lane& lane, SeatPlace seat, const WorkerEvent& event) 
   remove(lane, seat);
 }
 
-// What it was given ahead goes to another one.
+// What it was given ahead goes to another one. It cannot have begun to send that: its last answer
+// is not recorded as far as it knows.
 void Dispatcher::remove(Lane& lane, SeatPlace seat) {
+  (void)seat->worker.ended({base::Kind::retry, "given up"});
   for (; !seat->tasks.empty(); seat->tasks.pop_back())
     if (!stopping_) lane.waiting.push_front(std::move(seat->tasks.back()));
   lane.seats.erase(seat);

@@ -84,7 +84,7 @@ class Dispatcher {
     std::list<Seat> seats;
     std::size_t most = 1;              // sessions at once
     std::size_t first_host = 0;        // the one that answered last
-    bool proven = false;               // some session was open in this run
+    bool proven = false;               // it took a message, or refused one, in this run
     bool loaded = false;               // `state` was read
     bool changed = false;              // `state` is to be written
     std::optional<rfc::Outcome> down;  // it is asked no more in this run

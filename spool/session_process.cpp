@@ -29,6 +29,9 @@ void SessionProcess::run() {
     if (!reachable_ || !send_frame(socket_, pack_answer(answer))) break;
     ++unrecorded_;
     jobs_.pop_front();
+    // Where the smarthost does not take us, the next message is not to find that out again: the
+    // flush may want no more of this.
+    if (troubled(answer) && !await_record()) break;
   }
   drop();
 }

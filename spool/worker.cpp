@@ -106,11 +106,11 @@ void Worker::recorded() {
 }
 
 void Worker::stop() {
-  if (!std::exchange(stopped_, true)) ::kill(process_, SIGTERM);
+  if (!std::exchange(stopped_, true) && process_ > 0) ::kill(process_, SIGTERM);
 }
 
 WorkerEvent Worker::ended(const Error& error) {
-  ::kill(process_, SIGKILL);
+  if (process_ > 0) ::kill(process_, SIGKILL);
   end();
   WorkerEvent event;
   event.kind = WorkerEvent::Kind::ended;

@@ -205,7 +205,7 @@ def test_the_sample_is_loaded_as_it_is(account):
 @pytest.mark.parametrize("section, number, key, value, notes", 
                          [pytest.param(*each, id=f"{each[0]}-{each[2]}") for each in settings()])
 def test_every_setting_of_the_sample_is_understood(account, section, number, key, value, notes):
-    companions = {"smarthost": "host = a\n", "user": "password = netrc\n", "password": "user = me\n",
+    companions = {"smarthost": "host = a\n", "routes": "[smarthost]\nhost = a\n", "user": "password = netrc\n", "password": "user = me\n",
                   "certificate": "key = /k\n"}
     others = companions.get(section, "") if key != "host" else ""
     account.config.write_text(f"[{section}]\n{key} = {value}\n{others}{companions.get(key, '')}")

@@ -22,7 +22,7 @@ def relayed(account, smtpd):
         if key not in servers:
             servers[key] = smtpd(**settings)
         server = servers[key]
-        account.relay_through(server, security="none")
+        account.relay_through(server, security="none", connections=1)
         before = len(server.messages)
         done = account.sendmail("-odq", *arguments, *recipients, input=text)
         assert (done.returncode, done.stderr) == (0, b"")
@@ -114,7 +114,7 @@ def smuggled():
 def test_smuggling(account, smtpd):
     """M2: a dot between any two line ends ends nothing."""
     server = smtpd()
-    account.relay_through(server, security="none", messages_per_connection=100)
+    account.relay_through(server, security="none", messages_per_connection=100, connections=1)
     bodies = {}
     for number, (_, _, _, text) in enumerate(smuggled()):
         done = account.sendmail("-odq", "bob@x.test", input=b"Subject: %d\n\n" % number + text + b"\nend\n")
@@ -161,7 +161,7 @@ def dotted(shift, length=200_000):
 def test_dots_at_every_edge(account, smtpd):
     """M3: dots and line ends at every place of every buffer, on both sides of 16, 32 and 64 KiB."""
     server = smtpd()
-    account.relay_through(server, security="none")
+    account.relay_through(server, security="none", connections=1)
     for shift in range(10):
         assert account.sendmail("-odq", "bob@x.test", input=b"\n" + dotted(shift)).returncode == 0
     stored = [entry.message for entry in account.entries()]
@@ -174,7 +174,7 @@ def test_dots_at_every_edge(account, smtpd):
 def test_dots_at_every_edge_of_encoded_text(account, smtpd):
     """M3 where the text is recoded on its way."""
     server = smtpd(without=("8BITMIME", "SMTPUTF8"))
-    account.relay_through(server, security="none")
+    account.relay_through(server, security="none", connections=1)
     for shift in range(10):
         text = "é".encode() + dotted(shift, 140_000) + b"=" * 1000
         assert account.sendmail("-odq", "bob@x.test", input=b"\n" + text).returncode == 0
@@ -190,7 +190,7 @@ def test_random_bodies(account, smtpd):
               "é".encode(), b"=20", b"\n.\n", b"\x1a\x04"]
     choice = random.Random(11)
     for server in (smtpd(), smtpd(without=("8BITMIME", "SMTPUTF8"))):
-        account.relay_through(server, security="none")
+        account.relay_through(server, security="none", connections=1)
         for _ in range(40):
             text = b"".join(choice.choices(pieces, k=choice.randrange(30)))
             assert account.sendmail("-odq", "bob@x.test", input=b"\n" + text).returncode == 0
