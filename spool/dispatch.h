@@ -28,7 +28,7 @@ struct Task {
 struct Finished {
   Task task;
   Answer answer;
-  /// With answer.session_failed: when the smarthost may be asked again, by whatever message.
+  /// Where the smarthost is left alone after this: when it may be asked again, by whatever message.
   std::optional<base::Time> until;
   bool tried = true;  ///< false: the smarthost rests, nobody was asked for this message's sake
   /// Serial number of the answering worker, for recorded(); 0: none waits for it.

@@ -74,7 +74,8 @@ void Settler::judge(Delivery& delivery, const Finished& finished, std::size_t pl
     return;
   }
   delivery.why.set(judged.recipient, {outcome.status.text(), outcome.text});
-  if (finished.answer.session_failed) judged.failing_smarthost = finished.task.smarthost;
+  if (finished.answer.session_failed || finished.until)
+    judged.failing_smarthost = finished.task.smarthost;
   auto& list = outcome.kind == Kind::failed ? delivery.failed : delivery.delayed;
   list.push_back(std::move(judged));
 }
