@@ -22,9 +22,14 @@ $(B)/tests/faultrun: $(wildcard tests/crash/faultrun*)
 	$(call say,LINK)
 	$(Q)$(CXX) -std=c++20 -O2 -Wall -Wextra tests/crash/faultrun.cpp -o $@
 
+$(B)/tests/clock.so: tests/support/clock.c
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -fPIC -shared $< -o $@
+
 .SECONDARY:
 .PHONY: tests
-tests: $(programs) $(B)/tests/unit $(fuzz_names:%=$(B)/tests/replay-%) $(B)/tests/faultrun
+tests: $(programs) $(B)/tests/unit $(fuzz_names:%=$(B)/tests/replay-%) $(B)/tests/faultrun $(B)/tests/clock.so
 
 .PHONY: setup check check-unit check-corpus check-cli check-crash
 setup:

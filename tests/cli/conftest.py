@@ -13,6 +13,7 @@ sys.path.insert(0, str(TESTS))
 # pylint: disable=wrong-import-position
 from support.account import DEFAULT, Account  # noqa: E402
 from support.certs import Certificates  # noqa: E402
+from support.clock import Clock  # noqa: E402
 from support.postfix import Postfix  # noqa: E402
 from support.smtpd import Server  # noqa: E402
 from support.world import World  # noqa: E402
@@ -49,6 +50,16 @@ def make_account(tmp_path, programs):
 @pytest.fixture
 def account(make_account):
     return make_account()
+
+
+@pytest.fixture
+def clock(account, tmp_path, programs):
+    """The account's programs see this clock, but not a flush that sendmail starts: its environment is clean."""
+    library = programs["postbag-flush"].parents[1] / "tests/clock.so"
+    assert library.exists(), f"{library} is missing; `make tests` builds it"
+    made = Clock(tmp_path / "clock", library)
+    account.env |= made.env
+    return made
 
 
 @pytest.fixture
