@@ -213,8 +213,13 @@ void Dispatcher::works(Lane& lane) {
   lane.proven = true;
   if (lane.state.failures == 0) return;
   base::log("smtp", Level::info, cat("smarthost ", shown_name(*lane.smarthost), " works again"));
+  released_.emplace_back(seconds(lane.state.until));
   lane.state.failures = 0;
   lane.changed = true;
+}
+
+bool Dispatcher::released(base::Time time) const {
+  return std::find(released_.begin(), released_.end(), time) != released_.end();
 }
 
 void Dispatcher::take_answer(Lane& lane, SeatPlace seat, Answer answer) {

@@ -65,6 +65,9 @@ class Dispatcher {
   void condemn(std::size_t smarthost, const rfc::Outcome& outcome);
   /// When a smarthost that is left alone may be asked again.
   std::optional<base::Time> until(std::size_t smarthost) const { return lanes_[smarthost].until; }
+  /// Whether mail that waits for this very moment waits for a smarthost that was left alone until
+  /// then, and has turned out to work.
+  bool released(base::Time time) const;
   /// Tell the workers to stop, and hand out nothing more. What nobody works on is given up.
   void stop();
   /// End all sessions, and remember what is to be remembered.
@@ -114,6 +117,7 @@ class Dispatcher {
   RetryPolicy policy_;
   std::deque<Lane> lanes_;
   std::vector<Finished> finished_;
+  std::vector<base::Time> released_;
   std::uint64_t next_number_ = 1;
   bool stopping_ = false;
 };

@@ -70,11 +70,13 @@ Result<> SpoolRun::wake(const Wanted& wanted) {
   return {};
 }
 
-// Whether it is due and was not tried in this run since somebody set its time.
+// Whether it is due, or what it waits for has come, and it was not tried in this run since somebody
+// set its time.
 bool SpoolRun::attempt_now(const EntryName& name) const {
   if (busy_.contains(name.id)) return false;
   const auto next = next_attempt_of(spool_, name);
-  if (!next || !due(*next, around_.clock(), policy_)) return false;
+  if (!next) return false;
+  if (!due(*next, around_.clock(), policy_) && !sessions_->released(*next)) return false;
   const auto known = attempted_.find(name.id);
   return known == attempted_.end() || known->second != *next;
 }
