@@ -44,7 +44,8 @@ Probation::Judgement Probation::judge(Finished finished) {
   }
   const auto smarthost = finished.task.smarthost;
   record.refused.push_back(std::move(finished));
-  if (record.refused.size() < first_messages) return judgement;
+  record.condemned = record.condemned || record.refused.size() == first_messages;
+  if (!record.condemned) return judgement;
   judgement.ready = std::exchange(record.refused, {});
   for (auto& each : judgement.ready) make_delayed(each);
   judgement.condemned = smarthost;

@@ -25,7 +25,8 @@ class Probation {
 
  private:
   struct Record {
-    bool trusted = false;  // somebody was not refused
+    bool trusted = false;    // somebody was not refused
+    bool condemned = false;  // what was under way by then is no better than the first three
     std::vector<Finished> refused;
   };
   std::map<std::size_t, Record> records_;  // by smarthost
