@@ -46,6 +46,7 @@ Dispatcher::Dispatcher(Surroundings surroundings)
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     lanes_[i].smarthost = &around_.settings.smarthosts[i];
     lanes_[i].most = lanes_[i].smarthost->connections;
+    load(lanes_[i]);
   }
 }
 
@@ -62,10 +63,11 @@ bool Dispatcher::all_full() const {
   return all;
 }
 
-// What is remembered is read when it is first of use: an idle run reads nothing.
 void Dispatcher::load(Lane& lane) {
-  if (std::exchange(lane.loaded, true)) return;
   lane.state = load_host_state(around_.spool, *lane.smarthost);
+  // What it failed with has been mended, perhaps: its mail need not wait for its time.
+  if (lane.state.failures > 0 && lane.state.stamp != lane.smarthost->stamp)
+    released_.emplace_back(seconds(lane.state.until));
   if (around_.forced || !resting(lane.state, lane.smarthost->stamp, around_.clock(), policy_))
     return;
   lane.down = lane.state.outcome;
@@ -74,7 +76,6 @@ void Dispatcher::load(Lane& lane) {
 
 void Dispatcher::add(Task task, bool first) {
   auto& lane = lanes_[task.smarthost];
-  load(lane);
   if (first) lane.waiting.push_front(std::move(task));
   else lane.waiting.push_back(std::move(task));
 }

@@ -88,7 +88,6 @@ class Dispatcher {
     std::size_t most = 1;              // sessions at once
     std::size_t first_host = 0;        // the one that answered last
     bool proven = false;               // it took a message, or refused one, in this run
-    bool loaded = false;               // `state` was read
     bool changed = false;              // `state` is to be written
     std::optional<rfc::Outcome> down;  // it is asked no more in this run
     bool tried = false;                // down: it was asked in this run
