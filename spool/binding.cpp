@@ -64,9 +64,7 @@ void note(const SSL* session, int event, int) noexcept {
   if ((event & SSL_CB_HANDSHAKE_DONE) == 0) return;
   auto* noted =
       static_cast<TlsSession*>(::SSL_CTX_get_ex_data(::SSL_get_SSL_CTX(session), place()));
-  auto* kept = const_cast<SSL*>(session);
-  if (noted == nullptr || noted->get() == kept || ::SSL_up_ref(kept) != 1) return;
-  *noted = TlsSession(kept, [](void* last) { ::SSL_free(static_cast<SSL*>(last)); });
+  if (noted != nullptr) noted->session = const_cast<SSL*>(session);
 }
 
 }  // namespace
@@ -76,12 +74,12 @@ void watch_handshakes(void* context, TlsSession& session) {
   if (::SSL_CTX_set_ex_data(tls, place(), &session) == 1) ::SSL_CTX_set_info_callback(tls, note);
 }
 
-ChannelBindings bindings_of(const TlsSession& session) {
+ChannelBindings bindings_of(TlsSession session) {
   ChannelBindings bindings;
   const auto add = [&bindings](const char* type, std::optional<std::string> bytes) {
     if (bytes) bindings.push_back({type, std::move(*bytes)});
   };
-  auto* tls = static_cast<SSL*>(session.get());
+  auto* tls = static_cast<SSL*>(session.session);
   if (tls == nullptr) return bindings;
   if (::SSL_version(tls) >= TLS1_3_VERSION) add("tls-exporter", exporter(tls));
   else add("tls-unique", first_finished(tls));

@@ -2,7 +2,6 @@
 // nobody can pass it on from a session of his own.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,12 +17,15 @@ struct ChannelBinding {
 /// (RFC 5929) wherever the certificate's signature has a hash. Empty without TLS.
 using ChannelBindings = std::vector<ChannelBinding>;
 
-/// A TLS session of OpenSSL's, kept alive.
-using TlsSession = std::shared_ptr<void>;
-/// Keeps in `session`, which must outlive the context's sessions, the last one whose handshake came
+/// A TLS session of OpenSSL's, of which nothing is owned: libcurl's cannot outlive its connection,
+/// since what it reads through is freed with that.
+struct TlsSession {
+  void* session = nullptr;
+};
+/// Notes in `session`, which must outlive the context's sessions, the last one whose handshake came
 /// to its end. `context` is an SSL_CTX of OpenSSL's.
 void watch_handshakes(void* context, TlsSession& session);
-/// Of a session that is no longer in its handshake; of none, none.
-ChannelBindings bindings_of(const TlsSession& session);
+/// Of a living session that is no longer in its handshake; of none, none.
+ChannelBindings bindings_of(TlsSession session);
 
 }  // namespace spool

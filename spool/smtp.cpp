@@ -39,7 +39,7 @@ struct Connection::Handle {
   curl_socket_t socket = CURL_SOCKET_BAD;
   char error[CURL_ERROR_SIZE] = "";
   std::string last_reply;
-  TlsSession tls;  // until its bindings are known
+  TlsSession tls;  // the last handshake's
   ChannelBindings bindings;
   ~Handle() {
     if (curl != nullptr) ::curl_easy_cleanup(curl);
@@ -156,7 +156,6 @@ Result<std::unique_ptr<Connection>> Connection::open(const Smarthost& smarthost,
                  os_error(curl, code)};
   ::curl_easy_getinfo(curl, CURLINFO_ACTIVESOCKET, &handle->socket);
   handle->bindings = bindings_of(handle->tls);
-  handle->tls.reset();
   std::unique_ptr<Connection> connection(new Connection);
   connection->peer_ = peer_of(curl, host);
   connection->handle_ = std::move(handle);
