@@ -18,7 +18,8 @@ class Stream {
   virtual ~Stream() = default;
   /// Send everything. Errors: io, retry (deadline, or told to stop).
   virtual base::Result<> send(std::string_view text, Deadline deadline) = 0;
-  /// At least one byte; 0 when the other side has closed. Errors: io, retry.
+  /// At least one byte; 0 when the other side has closed. A deadline that has passed asks for what
+  /// is there already. Errors: io, retry.
   virtual base::Result<std::size_t> receive(std::span<char> buffer, Deadline deadline) = 0;
   /// With `patient`, SIGTERM does not end receive() at once but after 20 seconds: the reply to a
   /// final dot decides whether the message is sent again.

@@ -98,6 +98,7 @@ struct Attempt {
   bool full = false;      // the server takes no more recipients in this transaction
   bool finished = false;  // the final dot is on its way
   bool in_doubt = false, our_setup = false;
+  bool out_of_step = false;  // the server's replies do not belong to our commands
 
   void decide(const Outcome& outcome) {  // all that is undecided
     for (auto& slot : outcomes)
@@ -120,6 +121,19 @@ Result<> Session::send(std::string_view text, std::chrono::seconds limit) {
   auto sent = stream_.send(text, std::chrono::steady_clock::now() + limit);
   if (!sent) alive_ = false;
   return sent;
+}
+
+// What is said before it is asked for would be taken for the reply to what is asked next, and each
+// recipient for another one. Errors: io; what was said is kept.
+Result<> Session::nothing_unasked() {
+  if (received_.empty()) {
+    char buffer[512];
+    const auto got = stream_.receive(buffer, std::chrono::steady_clock::now());
+    if (!got && got.error().kind == Kind::retry) return {};  // nothing is there
+    if (got && got.value() > 0) received_.assign(buffer, got.value());
+  }
+  alive_ = false;
+  return Error{Kind::io, received_.empty() ? "lost connection" : "a reply that nobody asked for"};
 }
 
 // The next line without its line end. Errors: retry.
@@ -157,6 +171,7 @@ Result<SmtpReply> Session::read_reply(std::chrono::seconds limit) {
 }
 
 Result<SmtpReply> Session::exchange(std::string_view line) {
+  TRY(nothing_unasked());
   TRY(send(cat(line, "\r\n"), timeouts_.reply));
   return read_reply(timeouts_.reply);
 }
@@ -241,11 +256,17 @@ void Session::take_rcpt_reply(Attempt& attempt, std::size_t recipient, const Smt
 // The reply to command number `command` of the attempt, into its place.
 Result<> Session::take_reply(Attempt& attempt, std::size_t command) {
   TRY_LET(reply, read_reply(timeouts_.reply));
+  const bool last = command + 1 == attempt.commands.size();
+  if (last ? reply.positive() : reply.intermediate()) {
+    attempt.out_of_step = true;
+    alive_ = false;
+    return Error{Kind::retry, cat("replies out of step: ", reply.shown())};
+  }
   if (command == 0) {
     if (!reply.positive()) attempt.decide(outcome_of(reply, "MAIL FROM command", peer_));
     attempt.our_setup = !reply.positive() && about_our_setup(reply);
     attempt.mail = std::move(reply);
-  } else if (command + 1 == attempt.commands.size()) {
+  } else if (last) {
     attempt.data = std::move(reply);
   } else {
     take_rcpt_reply(attempt, attempt.asked[command - 1], reply);
@@ -259,6 +280,10 @@ Result<> Session::envelope(Attempt& attempt) {
       if (attempt.full) attempt.leave_rest();
       const std::string group = next_group(attempt);
       if (group.empty()) return {};
+      if (auto quiet = nothing_unasked(); !quiet) {
+        attempt.out_of_step = !received_.empty();
+        return quiet;
+      }
       TRY(send(group, timeouts_.reply));
     }
     for (; attempt.replied < attempt.sent; ++attempt.replied)
@@ -287,6 +312,7 @@ Result<> Session::body(Attempt& attempt) {
     more = going_on;
     if (stop_requested()) return Error{Kind::retry, "stopped"};
     if (!more) {
+      TRY(nothing_unasked());
       TRY(hooks_.before_dot());
       attempt.finished = true;
       ride(text);
@@ -316,10 +342,11 @@ Result<> Session::final_reply(Attempt& attempt) {
   stream_.await_last_reply(true);
   auto reply = read_reply(timeouts_.dot);
   stream_.await_last_reply(false);
-  if (!reply) {
+  if (!reply || reply.value().intermediate()) {
     attempt.in_doubt = true;
+    alive_ = false;
     return Error{Kind::retry,
-                 cat(reply.error().text,
+                 cat(reply ? reply.value().shown() : reply.error().text,
                      " after the final dot: it is not known whether the message was taken")};
   }
   const auto& value = reply.value();
@@ -337,19 +364,22 @@ Result<> Session::final_reply(Attempt& attempt) {
 // Leave the server outside of a transaction, for the next message.
 void Session::reset_server(Attempt& attempt) {
   if (!alive_) return;
-  if (attempt.data && attempt.data->intermediate()) {
+  if (attempt.data && attempt.data->intermediate() && attempt.accepted > 0) {
+    alive_ = false;  // somebody would get the empty message
+  } else if (attempt.data && attempt.data->intermediate()) {
     // It waits for a message that nobody may get: an empty one, whose recipients were all refused
     // (RFC 2920 section 3.1).
     if (!send(".\r\n", timeouts_.data) || !read_reply(timeouts_.dot)) alive_ = false;
-    return;
+  } else {
+    const auto reply = exchange("RSET");
+    attempt.out_of_step = reply ? reply.value().intermediate() : !received_.empty();
+    if (!reply || !reply.value().positive()) alive_ = false;
   }
-  const auto reply = exchange("RSET");
-  if (!reply || !reply.value().positive()) alive_ = false;
 }
 
 void Session::run(Attempt& attempt) {
   auto state = envelope(attempt);
-  if (state && attempt.data && attempt.accepted > 0) {
+  if (state && attempt.data && attempt.accepted > 0 && attempt.mail->positive()) {
     if (attempt.data->intermediate()) {
       // What is left over is decided about in another transaction.
       for (const auto i : attempt.left_over)
@@ -365,6 +395,10 @@ void Session::run(Attempt& attempt) {
   if (attempt.finished) return;
   attempt.left_over.clear();
   reset_server(attempt);
+  if (!attempt.out_of_step) return;
+  // Who can say whom a refusal was meant for?
+  const Error error{Kind::retry, state ? "replies out of step" : state.error().text};
+  attempt.outcomes.assign(attempt.outcomes.size(), outcome_of(error, peer_));
 }
 
 Verdict Session::transact(const Job& job) {

@@ -95,6 +95,7 @@ class Session {
   base::Result<std::string> read_line(Deadline deadline);
   base::Result<rfc::SmtpReply> read_reply(std::chrono::seconds limit);
   base::Result<> send(std::string_view text, std::chrono::seconds limit);
+  base::Result<> nothing_unasked();
   std::unique_ptr<Attempt> prepare(const Job& job) const;
   std::string mail_command(const Job& job, const BodyPlan& plan) const;
   std::string next_group(Attempt& attempt) const;
