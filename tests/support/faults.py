@@ -104,6 +104,49 @@ class Drip(Action):
             session.pause(self.interval)
 
 
+class Padded(Action):
+    """The usual reply at the end of very many lines: right, and as long as a reply can get."""
+
+    def __init__(self, lines=1000, length=1000):
+        self.lines = lines
+        self.length = length
+
+    def perform(self, session, usual):
+        session.send((usual[:3] + b"-" + b"x" * self.length + b"\r\n") * self.lines + usual)
+
+
+class Endless(Action):
+    """A line of a reply that never ends."""
+
+    def code(self, usual):
+        return None
+
+    def perform(self, session, usual):
+        session.send(usual[:3] + b"-")
+        while True:
+            session.send(b"x" * 65536)
+
+
+class Extra(Action):
+    """The usual reply, and at once another one that nobody asked for."""
+
+    def __init__(self, extra="250 2.0.0 and more"):
+        self.extra = extra.encode() + b"\r\n"
+
+    def perform(self, session, usual):
+        session.send(usual + self.extra)
+
+
+class Taken(Action):
+    """Does what was asked (at `dot`: takes the message), and then says so as another action would."""
+
+    def __init__(self, then):
+        self.then = as_action(then)
+
+    def perform(self, session, usual):
+        self.then.perform(session, usual)
+
+
 class Stall(Action):
     """No answer ever; reads on (unless reading=False, as in the middle of a text) until the client leaves."""
 

@@ -25,8 +25,9 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 # pylint: disable=wrong-import-position
-from support.faults import (Action, Close, CloseAfter, Delay, Drip, Ended, Garbage,  # noqa: F401 (for the tests)
-                            Gate, OnConnection, Raw, Reply, Reset, Script, Stall)
+from support.faults import (Action, Close, CloseAfter, Delay, Drip, Ended, Endless, Extra,  # noqa: F401 (for the
+                            Garbage, Gate, OnConnection, Padded, Raw, Reply, Reset, Script, Stall,  # tests)
+                            Taken)
 from support.smtp_session import Message, Record, Session  # noqa: F401
 
 
