@@ -54,9 +54,9 @@ def content(part):
 
 def blocks(status):
     """The groups of fields of a delivery status (RFC 3464 section 2.1), each a dict of unfolded values."""
-    if status.is_multipart():
+    if status.get_content_type() == "message/delivery-status":
         parsed = status.get_payload()
     else:  # email does not know the type of RFC 6533
-        texts = status.get_payload(decode=True).decode().replace("\r\n", "\n").strip().split("\n\n")
+        texts = content(status).decode().replace("\r\n", "\n").strip().split("\n\n")
         parsed = [email.message_from_string(text + "\n\n", policy=POLICY) for text in texts]
     return [{name: " ".join(str(value).split()) for name, value in block.items()} for block in parsed]
