@@ -42,7 +42,7 @@ class Element {
   enum class Place { before, inside, route, behind };
   struct Spec {
     std::string address;
-    std::size_t end = 0;
+    std::size_t begin = 0, end = 0;
     Token last = Token::none;
     int ats = 0;
     bool adjacent_words = false;  ///< two words with neither '.' nor '@' between
@@ -78,6 +78,7 @@ class Element {
   std::string_view text_;
   std::size_t at_;
   std::size_t begin_;
+  std::size_t token_begin_ = 0;
   std::size_t content_end_ = 0;
   bool in_group_;
   bool ended_ = false;
@@ -91,6 +92,7 @@ class Element {
 };
 
 void Element::token() {
+  token_begin_ = at_;
   const char c = text_[at_];
   if (atext(c)) return atom();
   switch (c) {
@@ -213,6 +215,7 @@ void Element::mark(Token token, std::string_view raw) {
   gap_ = false;
   if (place_ == Place::route) return;
   if (place_ == Place::behind) return complain("missing ','");
+  if (spec_.address.empty() && place_ == Place::before) spec_.begin = token_begin_;
   spec_.address.append(raw);
   spec_.last = token;
   spec_.end = at_;
@@ -231,7 +234,7 @@ void Element::open() {
   open_bracket_ = true;
   gap_ = false;
   spec_ = {};
-  spec_.end = at_;
+  spec_.begin = spec_.end = at_;
 }
 
 void Element::close() {
@@ -246,7 +249,7 @@ void Element::colon() {
   ++at_;
   if (place_ == Place::route) {
     place_ = Place::inside;
-    spec_ = {};
+    spec_ = Spec{.address = {}, .begin = spec_.begin};
     return;
   }
   const bool named = place_ == Place::before && !spec_.address.empty() && spec_.ats == 0;
@@ -291,6 +294,7 @@ std::string one_line(std::string_view text) {
 Mailbox Element::mailbox() const {
   Mailbox mailbox;
   mailbox.problem = problem_;
+  mailbox.begin = spec_.begin;
   mailbox.end = spec_.end;
   // What is malformed is shown as it stands: in pieces put together it could pass for an address,
   // and so could a text whose line end was taken for a fold.

@@ -12,11 +12,12 @@ namespace rfc {
 
 /// One mailbox of an address list.
 struct Mailbox {
-  std::string address;  ///< addr-spec without comments, folding and source route; may be
-                        ///< unqualified; empty for `<>`
-  std::string display;  ///< the phrase before `<`, unquoted and unfolded, else the last comment's
-                        ///< text; may be empty
-  std::size_t end = 0;  ///< offset in the list's text just behind the addr-spec's last character
+  std::string address;    ///< addr-spec without comments, folding and source route; may be
+                          ///< unqualified; empty for `<>`
+  std::string display;    ///< the phrase before `<`, unquoted and unfolded, else the last comment's
+                          ///< text; may be empty
+  std::size_t begin = 0;  ///< offset in the list's text of the addr-spec, a source route included
+  std::size_t end = 0;    ///< offset in the list's text just behind the addr-spec's last character
   std::string problem;  ///< empty, or what is malformed: "unbalanced '\"'", "missing ',' or '<>'",
                         ///< "no address", …
 };
