@@ -23,8 +23,8 @@ struct Answer {
   double connect_seconds = 0, transmit_seconds = 0;
 };
 
-/// Whether the smarthost, not a message, is the matter: no session, no word to MAIL, or a refusal of
-/// ours.
+/// Whether the smarthost, not a message, is the matter: no session, no word to MAIL, or a refusal
+/// of ours.
 inline bool troubled(const Answer& answer) {
   return answer.session_failed || !answer.verdict.begun || answer.verdict.our_setup;
 }

@@ -12,12 +12,6 @@ using rfc::Outcome;
 
 namespace {
 
-bool fits(const std::vector<std::string>& patterns, const std::string& address) {
-  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
-    return base::matches(pattern.starts_with('@') ? cat("*", pattern) : pattern, address);
-  });
-}
-
 Outcome waits(rfc::EnhancedStatus status, std::string text) {
   return {Outcome::Kind::delayed, status, std::move(text)};
 }
@@ -61,8 +55,9 @@ std::optional<std::size_t> choose_smarthost(const std::vector<Smarthost>& smarth
   for (std::size_t i = 0; i < smarthosts.size(); ++i) {
     const auto& smarthost = smarthosts[i];
     if (smarthost.only_routed) continue;
-    if (!smarthost.senders.empty() && !fits(smarthost.senders, sender.text())) continue;
-    if (!smarthost.recipients.empty() && !fits(smarthost.recipients, recipient.text())) continue;
+    if (!smarthost.senders.empty() && !fits_one(smarthost.senders, sender.text())) continue;
+    if (!smarthost.recipients.empty() && !fits_one(smarthost.recipients, recipient.text()))
+      continue;
     if (!smarthost.senders.empty() || !smarthost.recipients.empty()) return i;
     if (!general) general = i;
   }

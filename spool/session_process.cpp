@@ -49,6 +49,7 @@ bool SessionProcess::receive() {
   auto job = kind == FrameKind::job ? unpack_job(unpacker) : std::nullopt;
   if (!job || !frame.value()->descriptor) return reachable_ = false;
   job->descriptor = frame.value()->descriptor.number();
+  job->rewriting = &account_.smarthost.rewriting;
   jobs_.push_back({std::move(*job), std::move(frame.value()->descriptor)});
   return true;
 }

@@ -1,10 +1,13 @@
 #include "spool/settings.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
+#include "lib/base/file.h"
 #include "lib/base/text.h"
 #include "lib/rfc/envelope.h"
 #include "spool/sasl.h"
@@ -56,9 +59,9 @@ constexpr std::array smarthost_keys{Key{"host"},
                                     Key{"dot_timeout", Type::duration},
                                     Key{"message_timeout", Type::duration}};
 
+constexpr const char* system_generic = "/etc/postbag/generic";
 // Understood and checked, but without effect until the part that uses them is built.
-constexpr std::string_view waiting_keys[] = {"smarthost.from", "smarthost.rewrite_from",
-                                             "site.all_mail_to", "site.postmaster"};
+constexpr std::string_view waiting_keys[] = {"site.all_mail_to", "site.postmaster"};
 
 bool loopback(const std::string& host) {
   const bool v4 =
@@ -113,6 +116,7 @@ class SmarthostReader {
       smarthost_.senders = store::words(setting->value);
     if (const auto* setting = section_.find("recipients"))
       smarthost_.recipients = store::words(setting->value);
+    rewriting();
     numbers();
     rate();
     smarthost_.stamp = cat(file_stamp(config_.path()), " ", file_stamp(secret_file_));
@@ -236,6 +240,25 @@ class SmarthostReader {
     }
   }
 
+  void rewriting() {
+    auto& rewriting = smarthost_.rewriting;
+    rewriting.senders = smarthost_.senders;
+    const auto* from = section_.find("from");
+    const auto* mode = section_.find("rewrite_from");
+    // What is no address was told by the schema.
+    const auto address = rfc::Path::parse(from == nullptr ? "" : from->value);
+    if (address) rewriting.from = address.value();
+    if (address && from != nullptr && !rewriting.from.qualified())
+      mistake(from->line, cat("from = ", from->value, ": an address with a domain is needed"));
+    if (mode == nullptr) return;
+    using Mode = Rewriting::Mode;
+    rewriting.mode = mode->value == "never"    ? Mode::never
+                     : mode->value == "always" ? Mode::always
+                                               : Mode::foreign;
+    if (from == nullptr && rewriting.mode == Mode::always)
+      mistake(mode->line, "rewrite_from: there is no from = …");
+  }
+
   void number(std::string_view key, unsigned& target) {
     if (const auto* setting = section_.find(key))
       target = base::to_number<unsigned>(setting->value).value_or(target);
@@ -324,10 +347,16 @@ void read_routes(const store::Config& config, Settings& settings,
 
 // Sections and keys that are right but wait for the part that uses them.
 void note_waiting(const store::Config& config, std::vector<std::string>& remarks) {
+  const auto is_generic = [](const auto& setting) { return setting.key == "generic"; };
   for (const auto& section : config.sections()) {
-    if (section.kind == "local" && !section.settings.empty())
-      remarks.push_back(
-          config.located(section.line, cat("[", section.kind, "] has no effect in this version")));
+    const auto& settings = section.settings;
+    const bool later = section.kind == "local";
+    if (later && !std::all_of(settings.begin(), settings.end(), is_generic))
+      remarks.push_back(config.located(
+          section.line,
+          cat("[", section.kind,
+              section.find("generic") != nullptr ? "] has no effect but for generic in this version"
+                                                 : "] has no effect in this version")));
     for (const auto& setting : section.settings) {
       const bool waits = std::find(std::begin(waiting_keys), std::end(waiting_keys),
                                    cat(section.kind, ".", setting.key)) != std::end(waiting_keys);
@@ -336,6 +365,24 @@ void note_waiting(const store::Config& config, std::vector<std::string>& remarks
             config.located(setting.line, cat(setting.key, " has no effect in this version")));
     }
   }
+}
+
+// The table of [local] generic, or in system mode the default one. That one need not be there.
+Generic load_generic(const store::Config& config, const store::Place& place,
+                     std::vector<std::string>& mistakes) {
+  const auto* local = config.find("local");
+  const auto* setting = local == nullptr ? nullptr : local->find("generic");
+  std::string path = setting == nullptr ? system_generic : setting->value;
+  if (path.starts_with("~/")) path = place.home + path.substr(1);
+  if (setting == nullptr && !place.system) return {};
+  if (path == system_generic && ::access(path.c_str(), F_OK) != 0 && errno == ENOENT) return {};
+  constexpr std::size_t largest = 4 << 20;
+  const auto text = base::read_file(path, largest);
+  if (text) return Generic::parse(path, text.value(), mistakes);
+  mistakes.push_back(setting == nullptr
+                         ? text.error().text
+                         : config.located(setting->line, cat("generic: ", text.error().text)));
+  return {};
 }
 
 }  // namespace
@@ -358,6 +405,13 @@ Result<Settings> load_settings(const store::Place& place) {
     if (section.kind == "smarthost" && !section.settings.empty())
       settings.smarthosts.push_back(SmarthostReader(config, section, place, mistakes).read());
   read_routes(config, settings, mistakes);
+  std::vector<std::string> table_mistakes;
+  const Generic generic = load_generic(config, place, table_mistakes);
+  for (auto& smarthost : settings.smarthosts) {
+    smarthost.rewriting.generic = generic;
+    smarthost.rewriting.local_domains = settings.site.local;
+    smarthost.rewriting.domain = settings.site.domain;
+  }
   note_waiting(config, settings.remarks);
   const auto line_of = [&](std::string_view mistake) {
     mistake.remove_prefix(config.path().size() + 1);
@@ -365,6 +419,7 @@ Result<Settings> load_settings(const store::Place& place) {
   };
   std::stable_sort(mistakes.begin(), mistakes.end(),
                    [&](const auto& a, const auto& b) { return line_of(a) < line_of(b); });
+  mistakes.insert(mistakes.end(), table_mistakes.begin(), table_mistakes.end());
   if (mistakes.empty()) return settings;
   std::string text;
   for (const auto& mistake : mistakes) text += (text.empty() ? "" : "\n") + mistake;

@@ -11,6 +11,7 @@
 #include "lib/base/result.h"
 #include "lib/store/config.h"
 #include "lib/store/site.h"
+#include "spool/rewrite.h"
 #include "spool/route.h"
 
 namespace spool {
@@ -47,6 +48,7 @@ struct Smarthost {
   std::vector<std::string>
       auth;  ///< lower-case mechanism names in order of preference; empty: best offered
   std::vector<std::string> senders, recipients;  ///< patterns; empty: all
+  Rewriting rewriting;  ///< from, rewrite_from, senders and [local] generic
   std::string ca, pin, certificate, key, helo, proxy, source, tls_min = "1.2";
   unsigned connections = 4, recipients_per_transaction = 100, messages_per_connection = 100;
   Rate rate;

@@ -185,13 +185,10 @@ Result<> Session::greet(const std::string& helo) {
 }
 
 std::string Session::mail_command(const Job& job, const BodyPlan& plan) const {
-  const bool recoded = plan.encoding != TransferEncoding::none;
-  std::string command = cat("MAIL FROM:<", job.sender.text(), ">");
-  const auto& facts = job.facts;
-  if (offered_.size && !recoded) command += cat(" SIZE=", plan.size);
-  if (offered_.eight_bit && !recoded && (facts.eight_bit_body || facts.eight_bit_header))
-    command += " BODY=8BITMIME";
-  const bool utf8 = facts.eight_bit_header || !job.sender.ascii() ||
+  std::string command = cat("MAIL FROM:<", plan.sender.text(), ">");
+  if (offered_.size) command += cat(" SIZE=", plan.size);
+  if (offered_.eight_bit && plan.eight_bit) command += " BODY=8BITMIME";
+  const bool utf8 = plan.utf8 || !plan.sender.ascii() ||
                     std::any_of(job.recipients.begin(), job.recipients.end(),
                                 [](const auto& path) { return !path.ascii(); });
   if (offered_.utf8 && utf8) command += " SMTPUTF8";
@@ -203,14 +200,16 @@ std::unique_ptr<Attempt> Session::prepare(const Job& job) const {
   auto attempt = std::make_unique<Attempt>();
   attempt->job = &job;
   attempt->outcomes.resize(job.recipients.size());
-  attempt->plan = plan_body(job, offered_.eight_bit);
-  if (offered_.size_limit != 0 && attempt->plan.size > offered_.size_limit)
-    attempt->decide(failed(Cause::too_large,
-                           cat("message of ", attempt->plan.size, " bytes is larger than the ",
-                               offered_.size_limit, " bytes that host ", peer_, " takes")));
+  attempt->plan = plan_body(job, offered_);
+  const auto& plan = attempt->plan;
+  if (plan.refused) attempt->decide(*plan.refused);
+  if (offered_.size_limit != 0 && plan.size > offered_.size_limit)
+    attempt->decide(
+        failed(Cause::too_large, cat("message of ", plan.size, " bytes is larger than the ",
+                                     offered_.size_limit, " bytes that host ", peer_, " takes")));
   for (std::size_t i = 0; i < job.recipients.size(); ++i) {
     auto& outcome = attempt->outcomes[i];
-    if (!outcome && !offered_.utf8 && (!job.recipients[i].ascii() || !job.sender.ascii()))
+    if (!outcome && !offered_.utf8 && (!job.recipients[i].ascii() || !plan.sender.ascii()))
       outcome = failed(Cause::needs_utf8, cat("host ", peer_, " does not offer SMTPUTF8, which ",
                                               "this address needs"));
     if (outcome) continue;
@@ -220,7 +219,7 @@ std::unique_ptr<Attempt> Session::prepare(const Job& job) const {
     attempt->asked.push_back(i);
   }
   if (attempt->commands.empty()) return attempt;
-  attempt->commands.insert(attempt->commands.begin(), mail_command(job, attempt->plan));
+  attempt->commands.insert(attempt->commands.begin(), mail_command(job, plan));
   attempt->commands.emplace_back("DATA");
   return attempt;
 }

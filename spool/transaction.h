@@ -31,6 +31,8 @@ struct Timeouts {
   std::chrono::seconds reply{300}, data{120}, dot{600};
 };
 
+struct Rewriting;  // rewrite.h
+
 /// One message for some recipients.
 struct Job {
   std::string id;  ///< for logs and errors
@@ -43,6 +45,7 @@ struct Job {
   store::Facts facts;
   int descriptor = -1;  ///< of the entry
   std::uint64_t message_offset = 0;
+  const Rewriting* rewriting = nullptr;  ///< of senders; nullptr: none
 };
 
 struct BodyPlan;  // body.h

@@ -1,17 +1,13 @@
 #include "spool/wire.h"
 
-#include <utility>
-
 #include "lib/base/text.h"
-#include "lib/rfc/header.h"
+#include "spool/header_fit.h"
 
 namespace spool {
 
 namespace {
-using base::cat;
 constexpr auto npos = std::string_view::npos;
 
-constexpr std::size_t largest_line = 998;     // without CRLF, RFC 5321 section 4.5.3.1.6
 constexpr std::size_t largest_character = 4;  // of UTF-8
 
 /// Bytes of the UTF-8 character that begins with `c`, as far as `c` alone tells; 0 inside of one.
@@ -54,6 +50,7 @@ void DotStuffer::append_part(std::string_view part, std::string& out) {
   if (column_ == 0 && part.starts_with('.')) {
     out.push_back('.');
     ++column_;
+    ++stuffed_;
   }
   out.append(part);
   column_ += part.size();
@@ -73,6 +70,7 @@ void DotStuffer::put(char c, std::string& out) {
   if (column_ == 0 && c == '.') {
     out.push_back('.');
     ++column_;
+    ++stuffed_;
   }
   out.push_back(c);
   ++column_;
@@ -165,7 +163,7 @@ bool BodyEncoder::quote_first(std::string_view rest, bool last, std::string& out
   if (form != Form::unknown && column_ + size >= largest_encoded_line) {  // '=' needs its place too
     out.append("=\n");
     column_ = 0;
-    form = quoted_form(rest, 0, last);
+    form = rest[0] == '-' ? Form::hex : quoted_form(rest, 0, last);
   }
   if (form == Form::unknown) return false;
   if (form == Form::hex) put_hex(rest[0], out);
@@ -187,88 +185,65 @@ void BodyEncoder::encode_base64(std::string& out) {
 }
 
 namespace {
-/// Takes the first field with its folded lines and line ends off `rest`.
-std::string_view take_field(std::string_view& rest) {
-  std::size_t end = 0;
-  do {
-    const auto line_end = rest.find('\n', end);
-    end = line_end == npos ? rest.size() : line_end + 1;
-  } while (end < rest.size() && blank(rest[end]));
-  const auto field = rest.substr(0, end);
-  rest.remove_prefix(end);
-  return field;
-}
-
-rfc::Field kind_of(std::string_view field) {
-  return rfc::field_of(field.substr(0, rfc::field_name_length(field)));
-}
-
-/// A structured body up to its parameters, in lower case, without white space and comments.
-std::string main_value(std::string_view field) {
-  std::string value;
-  std::size_t depth = 0;
-  for (std::size_t i = field.find(':') + 1; i < field.size(); ++i) {
-    const char c = field[i];
-    if (c == '(') ++depth;
-    else if (c == ')' && depth > 0) --depth;
-    else if (c == '\\' && depth > 0) ++i;
-    else if (c == ';' && depth == 0) break;
-    else if (depth == 0 && !blank(c) && !base::control(c)) value.push_back(base::lower(c));
-  }
-  return value;
-}
-
-void note_content_type(std::string_view type, MimeFacts& facts) {
-  if (type.starts_with("multipart/") || type.starts_with("message/")) facts.leaf = false;
-  if (type == "multipart/signed" || type == "multipart/encrypted" ||
-      type == "application/pkcs7-mime" || type == "application/x-pkcs7-mime")
-    facts.signed_or_encrypted = true;
-}
-
-bool identity_encoding(std::string_view name) {
-  return name.empty() || name == "7bit" || name == "8bit" || name == "binary";
-}
-
-void end_line(std::string& text) {
-  if (!text.empty() && !text.ends_with('\n')) text.push_back('\n');
+/// Bytes that belong together at the start of `text`; 0 if that needs more of it.
+std::size_t unit_size(std::string_view text, bool last) {
+  constexpr std::size_t escape = 3;
+  if (text[0] != '=') return 1;
+  std::size_t size = 1;
+  while (size < escape && size < text.size() && text[size] > ' ' && text[size] < 0x7f) ++size;
+  return size == text.size() && size < escape && !last ? 0 : size;
 }
 }  // namespace
 
-MimeFacts mime_facts(std::string_view header) {
-  // Of a field that stands there twice each is believed: who reads the message may take either.
-  MimeFacts facts;
-  while (!header.empty()) {
-    const auto field = take_field(header);
-    const auto kind = kind_of(field);
-    const auto name = field.substr(0, rfc::field_name_length(field));
-    if (kind == rfc::Field::content_type) note_content_type(main_value(field), facts);
-    if (kind == rfc::Field::content_transfer_encoding && !identity_encoding(main_value(field)))
-      facts.identity = false;
-    if (base::iequals(name, "DKIM-Signature")) facts.signed_or_encrypted = true;
-  }
-  return facts;
+void Requoter::append(std::string_view piece, std::string& out) {
+  held_.append(piece);
+  units(false, out);
 }
 
-std::string with_transfer_encoding(std::string_view header, TransferEncoding encoding) {
-  if (encoding == TransferEncoding::none) return std::string(header);
-  const bool quoted = encoding == TransferEncoding::quoted_printable;
-  const std::string ours =
-      cat("Content-Transfer-Encoding: ", quoted ? "quoted-printable" : "base64", "\n");
-  bool version = false, type = false, encoded = false;
-  std::string out;
-  while (!header.empty()) {
-    const auto field = take_field(header);
-    const auto kind = kind_of(field);
-    version |= kind == rfc::Field::mime_version;
-    type |= kind == rfc::Field::content_type;
-    if (kind != rfc::Field::content_transfer_encoding) out.append(field);
-    else if (!std::exchange(encoded, true)) out.append(ours);
+void Requoter::finish(std::string& out) {
+  units(true, out);
+  column_ = 0;
+}
+
+void Requoter::units(bool last, std::string& out) {
+  std::string_view rest = held_;
+  while (!rest.empty()) {
+    const auto size = unit_size(rest, last);
+    if (size == 0) break;
+    put(rest.substr(0, size), out);
+    rest.remove_prefix(size);
   }
-  end_line(out);
-  if (!version) out.append("MIME-Version: 1.0\n");
-  if (!type) out.append("Content-Type: text/plain\n");
-  if (!encoded) out.append(ours);
-  return out;
+  held_.erase(0, held_.size() - rest.size());
+}
+
+void Requoter::put(std::string_view unit, std::string& out) {
+  if (unit == "\n") {
+    out.push_back('\n');
+    column_ = 0;
+    return;
+  }
+  const bool mark = unit == "=";  // of a soft line break, for which there is place
+  bool hex = unit[0] != '\t' && (base::control(unit[0]) || base::eight_bit(unit[0]));
+  if (!mark && column_ + (hex ? 3 : unit.size()) >= largest_encoded_line) {
+    out.append("=\n");
+    column_ = 0;
+    hex = hex || unit[0] == '-';
+  }
+  if (hex) put_hex(unit[0], out);
+  else out.append(unit);
+  column_ += hex ? 3 : unit.size();
+}
+
+void Rewrapper::append(std::string_view piece, std::string& out) {
+  for (const char c : piece) {
+    if (!base::alpha(c) && !base::digit(c) && c != '+' && c != '/' && c != '=') continue;
+    if (column_ == largest_encoded_line) {
+      out.push_back('\n');
+      column_ = 0;
+    }
+    out.push_back(c);
+    ++column_;
+  }
 }
 
 }  // namespace spool

@@ -21,13 +21,16 @@ class DotStuffer {
   void append(std::string_view piece, std::string& out);
   /// End the message: a missing last line end and the final ".CRLF".
   void finish(std::string& out);
+  /// Dots put in so far, which the size of a message does not count (RFC 1870 section 3).
+  std::uint64_t stuffed() const { return stuffed_; }
 
  private:
   void append_part(std::string_view part, std::string& out);
   void append_byte(char c, std::string& out);
   void put(char c, std::string& out);
 
-  std::size_t column_ = 0;   // bytes on the line so far, a stuffed dot among them
+  std::size_t column_ = 0;  // bytes on the line so far, a stuffed dot among them
+  std::uint64_t stuffed_ = 0;
   bool pending_cr_ = false;  // a CR was seen, and not yet what follows it
 };
 
@@ -36,7 +39,7 @@ enum class TransferEncoding { none, quoted_printable, base64 };
 /// Body text (LF) as quoted-printable or base64 (lines of at most 76), LF line ends. For
 /// quoted-printable the LFs of the input are line breaks (RFC 2045 section 6.7); for base64 they
 /// are sent as CRLF (canonical text form). A line "." or one that begins "From " is escaped in
-/// quoted-printable.
+/// quoted-printable, and so is a '-' behind a soft line break, where it could begin a delimiter.
 class BodyEncoder {
  public:
   explicit BodyEncoder(TransferEncoding encoding) : encoding_(encoding) {}
@@ -53,18 +56,27 @@ class BodyEncoder {
   std::size_t column_ = 0;
 };
 
-/// What a message's header says that recoding must know.
-struct MimeFacts {
-  bool leaf = true;      ///< not multipart/* and not message/*: the body may be recoded as a whole
-  bool identity = true;  ///< transfer encoding absent, 7bit, 8bit or binary
-  bool signed_or_encrypted =
-      false;  ///< DKIM-Signature, multipart/signed, multipart/encrypted, application/pkcs7-mime
-};
-/// From a whole header (LF text, fields folded or not, without the empty line).
-MimeFacts mime_facts(std::string_view header);
+/// Quoted-printable text whose lines are too long or that holds bytes it must not (8-bit, NUL,
+/// CR): soft line breaks are put in, such bytes become "=XX", all else stays, malformed or not.
+class Requoter {
+ public:
+  void append(std::string_view piece, std::string& out);
+  void finish(std::string& out);
 
-/// The header with its Content-Transfer-Encoding replaced (or added), MIME-Version and
-/// "Content-Type: text/plain" added where missing; other fields to the byte.
-std::string with_transfer_encoding(std::string_view header, TransferEncoding encoding);
+ private:
+  void units(bool last, std::string& out);
+  void put(std::string_view unit, std::string& out);
+  std::string held_;
+  std::size_t column_ = 0;
+};
+
+/// Base64 in lines of 76; bytes outside of its alphabet, which no decoder counts, go.
+class Rewrapper {
+ public:
+  void append(std::string_view piece, std::string& out);
+
+ private:
+  std::size_t column_ = 0;
+};
 
 }  // namespace spool

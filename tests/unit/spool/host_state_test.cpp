@@ -1,6 +1,7 @@
 #include "spool/host_state.h"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <filesystem>
 

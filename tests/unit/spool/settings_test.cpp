@@ -191,7 +191,6 @@ TEST_CASE("settings: keys without an effect yet are remarked upon, not refused")
   for (const auto& remark : settings.value().remarks)
     remarks.push_back(remark.substr((bed.folder / "postbag.ini:").size()));
   CHECK(remarks == Lines{"2: all_mail_to has no effect in this version",
-                         "5: from has no effect in this version",
                          "6: [local] has no effect in this version"});
 }
 
@@ -239,6 +238,47 @@ TEST_CASE("settings: a rate is messages in a time") {
                     ": not a number of messages a minute, or MESSAGES/TIME as in 2000/1d")});
   CHECK(bed.load("[smarthost]\nhost = a\nrate = 5\n").value().smarthosts[0].rate.period.count() ==
         60);
+}
+
+TEST_CASE("settings: who a smarthost takes senders for") {
+  using Mode = spool::Rewriting::Mode;
+  Bed bed;
+  bed.folder.write("generic", "# ours\nroot me@b.c\n");
+  const auto settings =
+      bed.load(cat("[site]\ndomain = lan.test\nlocal = box.test\n[smarthost]\nhost = a\n"
+                   "from = a@b.c\nsenders = @b.c\n[smarthost x]\nhost = a\nfrom = x@b.c\n"
+                   "rewrite_from = always\n[smarthost y]\nhost = a\nrewrite_from = never\n"
+                   "[local]\ngeneric = ",
+                   bed.folder / "generic", "\n"));
+  REQUIRE_MESSAGE(settings, settings.error().text);
+  CHECK(settings.value().remarks.empty());
+  const auto& hosts = settings.value().smarthosts;
+  REQUIRE(hosts.size() == 3);
+  CHECK(hosts[0].rewriting.from.text() == "a@b.c");
+  CHECK(hosts[0].rewriting.mode == Mode::foreign);
+  CHECK(hosts[0].rewriting.senders == Lines{"@b.c"});
+  CHECK(hosts[0].rewriting.domain == "lan.test");
+  CHECK(hosts[0].rewriting.is_local("BOX.test"));
+  CHECK(hosts[1].rewriting.mode == Mode::always);
+  CHECK(hosts[2].rewriting.mode == Mode::never);
+  CHECK(hosts[2].rewriting.from.null());
+  for (const auto& host : hosts) CHECK_FALSE(host.rewriting.generic.empty());
+}
+
+TEST_CASE("settings: mistakes about senders, of tables too") {
+  Bed bed;
+  CHECK(bed.in_smarthost("rewrite_from = always\n") ==
+        Lines{"3: rewrite_from: there is no from = …"});
+  CHECK(bed.in_smarthost("from = root\n") ==
+        Lines{"3: from = root: an address with a domain is needed"});
+  const std::string missing = bed.folder / "missing", table = bed.folder / "table";
+  const auto absent = bed.mistakes(cat("[local]\ngeneric = ", missing, "\n"));
+  REQUIRE(absent.size() == 1);
+  CHECK(absent[0].starts_with(cat("2: generic: ", missing)));
+  bed.folder.write("table", "root me@b.c\n\na b c\n");
+  const auto settings = bed.load(cat("[local]\ngeneric = ", table, "\nx = y\n"));
+  REQUIRE_FALSE(settings);
+  CHECK(settings.error().text.ends_with(cat("\n", table, ":3: b c: not user@domain or @domain")));
 }
 
 TEST_CASE("settings: numbers, times and paths are taken over") {

@@ -217,11 +217,25 @@ TEST_CASE("transaction: a connection lost while the final dot is sent is in doub
   CHECK(bed.finishing == 1);
 }
 
+TEST_CASE("transaction: an entry that cannot be planned is delayed and troubles no server") {
+  Bed bed;
+  bed.greet();
+  Message message(cat("S: x\n\n", std::string(2000, 'x'), "\n"));  // to be recoded
+  REQUIRE(::ftruncate(message.job.descriptor, 15) == 0);
+  const auto verdict = bed.session.transact(message.job);
+  CHECK(verdict.outcomes[0].kind == Kind::delayed);
+  CHECK(verdict.outcomes[0].text == "entry ID: shorter than it was");
+  CHECK(verdict.session_usable);
+  CHECK(bed.server.messages.empty());
+}
+
 TEST_CASE("transaction: an entry that is shorter than it was never gets its final dot") {
   for (const std::size_t size : {std::size_t{10}, std::size_t{200'000}}) {
     Bed bed;
     bed.greet();
-    Message message(cat("S: x\n\n", std::string(size, 'x'), "\n"));
+    std::string lines;
+    while (lines.size() < size) lines += "xxxxx\n";
+    Message message(cat("S: x\n\n", lines));
     REQUIRE(::ftruncate(message.job.descriptor, 15) == 0);
     const auto verdict = bed.session.transact(message.job);
     CHECK(verdict.outcomes[0].kind == Kind::delayed);

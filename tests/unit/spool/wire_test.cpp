@@ -326,92 +326,42 @@ TEST_CASE("body encoder: without an encoding the text stays") {
   CHECK(encoded(nasty, TransferEncoding::none) == nasty);
 }
 
-TEST_CASE("mime facts: of a header without MIME fields") {
-  for (const std::string_view header :
-       {"", "Subject: multipart/signed\n", "\n", "no field\n", "To: a\n b: c"}) {
-    const auto facts = spool::mime_facts(header);
-    CHECK(facts.leaf);
-    CHECK(facts.identity);
-    CHECK_FALSE(facts.signed_or_encrypted);
-  }
+TEST_CASE("body encoder: no soft line break makes a delimiter") {
+  const auto text = cat(std::string(75, 'a'), "--b\n--b\n");
+  CHECK(quoted(text) == cat(std::string(75, 'a'), "=\n=2D-b\n--b\n"));
 }
 
-TEST_CASE(
-    "mime facts: the media type tells whether the body is one text and whether it is sealed") {
-  const struct {
-    std::string_view header;
-    bool leaf, sealed;
-  } table[] = {
-      {"Content-Type: text/plain; charset=utf-8\n", true, false},
-      {"Content-Type: text/plain; x=multipart/signed\n", true, false},
-      {"content-type :\n  Multipart/MIXED;\n boundary=x\n", false, false},
-      {"Content-Type: (c (d\\) e) ) multipart (x) / (y) signed; z\n", false, true},
-      {"Content-Type: message/rfc822\n", false, false},
-      {"Content-Type: multipart/encrypted", false, true},
-      {"Content-Type: application/pkcs7-mime; smime-type=x\n", true, true},
-      {"Content-Type: application/X-PKCS7-mime\n", true, true},
-      {"DKIM-Signature: v=1\n", true, true},
-      {"To: a\ndkim-signature:\n v=1\nContent-Type: multipart/mixed\n", false, true},
-      {"Content-Type: text/plain\nContent-Type: multipart/mixed\n", false, false},
-      {"X: a\n Content-Type: multipart/mixed\n", true, false},
-      {"Content-Type: (unbalanced multipart/signed", true, false},
-      {"Content-Type:", true, false},
+TEST_CASE("requoter: long lines are broken, other bytes escaped, all else stays") {
+  const auto requoted = [](std::string_view text, std::size_t size = std::string::npos) {
+    return in_pieces(spool::Requoter(), text, size);
   };
-  for (const auto& row : table) {
-    CAPTURE(row.header);
-    const auto facts = spool::mime_facts(row.header);
-    CHECK(facts.leaf == row.leaf);
-    CHECK(facts.signed_or_encrypted == row.sealed);
-  }
-}
-
-TEST_CASE("mime facts: a body already encoded is known") {
-  const struct {
-    std::string_view encoding;
-    bool identity;
-  } table[] = {
-      {"7bit", true}, {" 8BIT", true},   {" (x) binary (y)\n", true},    {"\n  7bit ; x\n", true},
-      {"", true},     {"base64", false}, {" Quoted-Printable\n", false}, {"x-uuencode", false},
+  const std::pair<std::string, std::string> table[] = {
+      {"", ""},
+      {"a=3D=\nb \n", "a=3D=\nb \n"},
+      {"=", "="},
+      {"=Z", "=Z"},
+      {"=ZZ\n", "=ZZ\n"},
+      {"a\xe9\0\r\tb"s, "a=E9=00=0D\tb"},
+      {std::string(76, 'a'), cat(std::string(75, 'a'), "=\na")},
+      {cat(std::string(74, 'a'), "=3D"), cat(std::string(74, 'a'), "=\n=3D")},
+      {cat(std::string(75, 'a'), "-b"), cat(std::string(75, 'a'), "=\n=2Db")},
   };
-  for (const auto& row : table) {
-    CAPTURE(row.encoding);
-    const auto header = cat("Content-Transfer-Encoding:", row.encoding);
-    CHECK(spool::mime_facts(header).identity == row.identity);
+  for (const auto& [text, expected] : table) {
+    CAPTURE(text);
+    CHECK(requoted(text) == expected);
+    for (const std::size_t size : {1, 2, 3}) CHECK(requoted(text, size) == expected);
+    CHECK(requoted(expected) == expected);
   }
 }
 
-TEST_CASE(
-    "with_transfer_encoding: replaces the encoding where it stands, and adds what is missing "
-    "behind") {
-  const struct {
-    std::string_view header, expected;
-  } table[] = {
-      {"", "MIME-Version: 1.0\nContent-Type: text/plain\nContent-Transfer-Encoding: base64\n"},
-      {"To: a",
-       "To: a\nMIME-Version: 1.0\nContent-Type: text/plain\nContent-Transfer-Encoding: base64\n"},
-      {"mime-version: 1.0\nCONTENT-TRANSFER-ENCODING :\n 8bit\nContent-Type: "
-       "text/html;\n\tx=y\nTo: a\n",
-       "mime-version: 1.0\nContent-Transfer-Encoding: base64\nContent-Type: text/html;\n\tx=y\nTo: "
-       "a\n"},
-      {"Content-Transfer-Encoding: 8bit\nContent-Transfer-Encoding: 7bit\nMIME-Version: "
-       "1.0\nContent-Type: a/b",
-       "Content-Transfer-Encoding: base64\nMIME-Version: 1.0\nContent-Type: a/b\n"},
-      {"MIME-Version: 1.0\nContent-Type: a/b\n",
-       "MIME-Version: 1.0\nContent-Type: a/b\nContent-Transfer-Encoding: base64\n"},
+TEST_CASE("rewrapper: lines of 76, and nothing outside of the alphabet") {
+  const auto rewrapped = [](std::string_view text) {
+    std::string out;
+    spool::Rewrapper().append(text, out);
+    return out;
   };
-  for (const auto& row : table) {
-    CAPTURE(row.header);
-    const auto header = spool::with_transfer_encoding(row.header, TransferEncoding::base64);
-    CHECK(header == row.expected);
-    CHECK(spool::with_transfer_encoding(header, TransferEncoding::base64) == header);
-    CHECK_FALSE(spool::mime_facts(header).identity);
-    CHECK(spool::with_transfer_encoding(row.header, TransferEncoding::none) == row.header);
-  }
-  CHECK(spool::with_transfer_encoding("", TransferEncoding::quoted_printable)
-            .ends_with("Content-Transfer-Encoding: quoted-printable\n"));
-}
-
-TEST_CASE("mime facts: a header of many lines is read in one pass") {
-  CHECK(spool::mime_facts(repeated("Content-Type: a/b\n x\n", 50'000)).leaf);
-  CHECK(spool::mime_facts(cat("Content-Type: ", repeated("(", 1'000'000))).leaf);
+  CHECK(rewrapped("") == "");
+  CHECK(rewrapped("QUJD\n RE\xe9VG\0-Rw==\n"s) == "QUJDREVGRw==");
+  CHECK(rewrapped(std::string(153, 'A')) ==
+        cat(std::string(76, 'A'), "\n", std::string(76, 'A'), "\nA"));
 }
