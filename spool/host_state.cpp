@@ -24,7 +24,8 @@ std::string micros_text(base::Time time) {
 std::optional<base::Time> time_of(std::string_view text) {
   const auto whole = base::to_number<std::int64_t>(base::take(text, '.'));
   const auto fraction = base::to_number<std::int64_t>(text);
-  if (!whole || !fraction || *whole < 0 || *whole > 1'000'000'000'000 || text.size() != 6)
+  if (!whole || !fraction || *whole < 0 || *fraction < 0 || *whole > 1'000'000'000'000 ||
+      text.size() != 6)
     return std::nullopt;
   return base::Time(seconds(*whole) + std::chrono::microseconds(*fraction));
 }
