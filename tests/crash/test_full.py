@@ -88,6 +88,31 @@ def test_a_disk_that_fills_in_the_middle(root, tmp_path, account_in):
         accepted(account)
 
 
+def test_a_bounce_without_room_is_made_when_there_is_some(root, tmp_path, account_in, smtpd):
+    with disks.tmpfs(tmp_path / "small", "size=1m") as folder:
+        server = smtpd({("rcpt", "bad@x.test"): "550 5.1.1 no such user"})
+        account = account_in(folder)
+        account.config.write_text(account.config.read_text()
+                                  + f"[smarthost]\nhost = {server.address}\nsecurity = none\n")
+        text = TEXT[:40_000] + b"\n"
+        done = account.sendmail("-odq", "-f", "jane@sender.test", "bad@x.test", "ok@x.test", input=text)
+        assert (done.returncode, done.stderr) == (0, b"")
+        entry, = account.entries()
+        filler = disks.fill(folder)
+        os.truncate(filler, filler.stat().st_size - 16_384)  # for what is noted, not for a bounce
+        done = account.flush("-v")
+        waiting, = account.entries()
+        assert (waiting.id, waiting.statuses) == (entry.id, ".D") and list(folder.glob("spool/tmp/*")) == []
+        assert b"No space left on device" in done.stderr and [each.addresses for each in server.messages] == [
+            ["ok@x.test"]]
+        reason, = folder.glob("spool/why/*")
+        assert "its bounce cannot be stored: " in reason.read_text()
+        filler.unlink()
+        assert account.flush("--all").returncode == 0
+        assert account.entries() == [] and [each.addresses for each in server.messages] == [
+            ["ok@x.test"], ["jane@sender.test"]]
+
+
 def test_full_disk_before_the_first_mail(root, tmp_path, account_in):
     with disks.tmpfs(tmp_path / "small", "size=64k,nr_inodes=4") as folder:
         account = account_in(folder)

@@ -84,6 +84,18 @@ TEST_CASE("queue id: the order of names is the order of time") {
   CHECK(QueueId::draw(noon, 1) != QueueId::draw(noon, 2));
 }
 
+TEST_CASE("queue id: one derived is always the same, directly behind its parent") {
+  const auto parent = QueueId::draw(noon, 77);
+  const auto id = QueueId::derived(parent, "failed 0 0");
+  CHECK(id == QueueId::derived(parent, "failed 0 0"));
+  CHECK(parent < id);
+  CHECK(id < QueueId::draw(noon + std::chrono::microseconds(2), 0));
+  CHECK(QueueId::parse(id.text()) == id);
+  for (const auto* other : {"failed 0 1", "failed 1 0", "delayed 0", "", "failed 0 0 "})
+    CHECK(QueueId::derived(parent, other) != id);
+  CHECK(QueueId::derived(QueueId::draw(noon, 78), "failed 0 0") != id);
+}
+
 TEST_CASE("queue id: only its own alphabet and length is one") {
   CHECK(QueueId::parse("01MVAH3Q4400V0V")->text() == "01MVAH3Q4400V0V");
   for (const auto& text : {""s, "0"s, "01MVAH3Q4400V0"s, "01MVAH3Q4400V0V0"s, "01MVAH3Q4400V0v"s,
@@ -159,6 +171,29 @@ TEST_CASE("draft: what is not committed leaves nothing") {
   }
   CHECK(bed.names("tmp").empty());
   CHECK(bed.names("queue").empty());
+}
+
+TEST_CASE("draft: one whose ID is fixed has it, and takes no other one's place") {
+  Bed bed;
+  const auto id = QueueId::derived(QueueId::draw(noon, 77), "failed 0 0");
+  const auto commit = [&](std::string_view text) {
+    auto draft = store::Draft::create_as(bed.spool, id);
+    REQUIRE(draft);
+    REQUIRE(draft.value().begin(envelope(), text, 0));
+    REQUIRE(draft.value().finish(""));
+    return draft.value().commit();
+  };
+  CHECK(commit("S: x\n\none\n").value() == id);
+  const auto names = bed.names("queue");
+  REQUIRE(names.size() == 1);
+  CHECK(names[0].starts_with(id.text()));
+  const auto before = Folder::content(bed.path("queue/" + names[0]));
+  const auto again = commit("S: x\n\ntwo\n");  // equally large
+  REQUIRE(!again);
+  CHECK(again.error().system_error == EEXIST);
+  CHECK(bed.names("queue") == names);
+  CHECK(Folder::content(bed.path("queue/" + names[0])) == before);
+  CHECK(bed.names("tmp").empty());
 }
 
 TEST_CASE("draft: moved to memory it is the same file, wherever it had got to") {
@@ -252,6 +287,24 @@ TEST_CASE("lease: verdicts change status bytes in place and nothing else") {
   REQUIRE(lease.value()->record({0, 3}, store::delivered));
   CHECK(lease.value()->all_done());
   CHECK(store::read_entry(bed.spool, name).value().done == "DDBDDX");
+}
+
+TEST_CASE("lease: that a delay was told of is one byte, whether held or not") {
+  Bed bed;
+  const auto name = stored(bed.spool, "S: x\n\nbody\n");
+  const auto path = bed.path("queue/" + name.text());
+  auto expected = Folder::content(path);
+  auto lease = store::Lease::take(bed.spool, name);
+  CHECK(!lease.value()->entry().delay_notified);
+  REQUIRE(lease.value()->set_delay_notified());
+  expected[store::state_offset + 1] = 'w';
+  CHECK(Folder::content(path) == expected);
+  REQUIRE(lease.value()->set_held(true));
+  expected[store::state_offset] = 'h';
+  CHECK(Folder::content(path) == expected);
+  const auto entry = store::read_entry(bed.spool, name).value();
+  CHECK(entry.delay_notified);
+  CHECK(entry.held);
 }
 
 TEST_CASE("lease: the next attempt is the file's time") {
