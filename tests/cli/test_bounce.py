@@ -89,6 +89,24 @@ def test_what_goes_round_in_circles_comes_back(account, smtpd, fields):
     assert "too many hops" in report.recipients[0]["Diagnostic-Code"]
 
 
+def test_a_loop_ends(account, smtpd):
+    server = smtpd()
+    relay(account, server)
+    queue_one(account)
+    rounds = 0
+    while rounds < 60:
+        flushed(account)
+        message = server.messages.pop()
+        if message.sender == "":
+            break
+        rounds += 1  # the smarthost sends it back
+        done = account.sendmail("-odq", "-f", message.sender, *message.addresses, input=message.data)
+        assert done.returncode == 0
+    assert rounds == 50 and not server.messages and account.entries() == []
+    report = parse(message.data)
+    assert (message.addresses, report.actions) == ([SENDER], [("bob@example.org", "failed", "5.4.6")])
+
+
 # What is our own fault never comes back.
 
 
@@ -233,24 +251,42 @@ def test_success_is_not_reported_to_nobody_or_unasked(account, smtpd):
     assert [each.addresses for each in server.messages] == [["bob@example.org"]] * 2 and account.entries() == []
 
 
-def test_the_recipients_of_each_notify_are_their_own(account, smtpd):
-    server = smtpd({("rcpt", f"bad{n}@x.test"): "550 5.1.1 no such user" for n in range(4)}, without=["DSN"])
-    relay(account, server)
+def submit_with_dsn(account):
+    """Four recipients, each with a NOTIFY and ORCPT of its own, through `sendmail -bs`."""
     with account.session("-odq") as client:
         client.ehlo()
-        client.mail(SENDER, ["ENVID=E1"])
+        client.mail(SENDER, ["ENVID=E+2B1", "RET=HDRS"])
         for number, notify in enumerate(("FAILURE", "NEVER", "DELAY", "")):
             words = [f"NOTIFY={notify}"] if notify else []
             client.rcpt(f"bad{number}@x.test", [*words, f"ORCPT=rfc822;first+2B{number}@x.test"])
         assert client.data(TEXT)[0] == 250
         client.quit()
-    account.wait_until_idle()
+
+
+def test_the_recipients_of_each_notify_are_their_own(account, smtpd):
+    server = smtpd({("rcpt", f"bad{n}@x.test"): "550 5.1.1 no such user" for n in range(4)}, without=["DSN"])
+    relay(account, server)
+    submit_with_dsn(account)
     flushed(account)
     report = bounce_of(server)
     assert report.actions == [("bad0@x.test", "failed", "5.1.1"), ("bad3@x.test", "failed", "5.1.1")]
     assert [each["Original-Recipient"] for each in report.recipients] == ["rfc822; first+0@x.test",
                                                                          "rfc822; first+3@x.test"]
-    assert report.fields["Original-Envelope-Id"] == "E1" and account.entries() == []
+    assert report.fields["Original-Envelope-Id"] == "E+1" and not report.whole and account.entries() == []
+
+
+def test_what_the_sender_wants_is_passed_on_where_it_can_be(account, smtpd):
+    server = smtpd()
+    relay(account, server)
+    submit_with_dsn(account)
+    flushed(account)
+    message, = server.messages
+    assert {name: message.sender_params[name] for name in ("ENVID", "RET")} == {"ENVID": "E+2B1", "RET": "HDRS"}
+    wanted = [{"NOTIFY": "FAILURE"}, {"NOTIFY": "NEVER"}, {"NOTIFY": "DELAY"}, {}]
+    assert message.recipients == [
+        (f"bad{number}@x.test", {**words, "ORCPT": f"rfc822;first+2B{number}@x.test"})
+        for number, words in enumerate(wanted)]
+    assert server.violations == []
 
 
 # Once, and never lost.

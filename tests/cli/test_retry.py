@@ -7,7 +7,7 @@ from support.smtpd import Script, closed_port
 
 BUSY = {("rcpt", "bob@example.org"): "450 4.2.1 busy"}
 QUIET = "\n[spool]\nwarn_after = 90d\n"
-SLACK = 2  # seconds that a test itself may take
+SLACK = 5  # seconds that a test itself may take
 
 
 def relay(account, server, more="", **settings):
@@ -214,6 +214,18 @@ def test_one_notice_tells_of_a_delay(account, smtpd, clock):
     age(account, clock, 2, 5)
     flushed(account, "--all")
     assert len(server.messages) == 1 and statuses(account) == ["."]
+
+
+@pytest.mark.parametrize("notify, told", [("delay", True), ("failure,delay", True), ("failure", False), ("never", False),
+                                          ("success", False)])
+def test_notify_decides_about_notices_of_delay(account, smtpd, clock, notify, told):
+    server = smtpd(BUSY)
+    relay(account, server)
+    queue_one(account, options=["-N", notify])
+    age(account, clock, 1, 2)
+    flushed(account, "--all")
+    assert [each.addresses for each in server.messages] == ([["jane@sender.test"]] if told else [])
+    assert statuses(account) == ["."]
 
 
 def test_a_machine_that_slept_tells_of_no_delay(account, smtpd, clock):
