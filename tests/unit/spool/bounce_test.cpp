@@ -3,12 +3,10 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
-#include "lib/base/text.h"
 #include "tests/unit/folder.h"
 
 namespace {
 using namespace std::chrono_literals;
-using base::cat;
 using spool::Notice;
 
 const base::Time noon(1'795'175'767s);
@@ -47,7 +45,7 @@ struct Bed {
   base::Identity who;
 };
 
-std::vector<spool::Judged> judged(std::vector<std::size_t> recipients) {
+std::vector<spool::Judged> judged(const std::vector<std::size_t>& recipients) {
   std::vector<spool::Judged> made;
   for (const auto i : recipients)
     made.push_back({i, {rfc::Outcome::Kind::failed, {5, 1, 1}, "550 5.1.1 no"}});
