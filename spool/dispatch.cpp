@@ -21,6 +21,9 @@ namespace {
 // A task beyond this size is not given ahead: both ends of a channel could then wait for the other
 // to read.
 constexpr std::size_t most_ahead = 200;
+// A session's tasks at once: the one at hand, the one whose commands ride with its final dot, and
+// the one that must be there when that one's turn comes, which is before its verdict is known.
+constexpr std::size_t most_given = 3;
 // The longest that a run waits for its rate to let the next message go.
 constexpr seconds patience{60};
 
@@ -154,14 +157,16 @@ void Dispatcher::hand_out(Lane& lane) {
   while (!stopping_ && !lane.down && !lane.waiting.empty() && may_send(lane)) {
     const auto idle = std::find_if(lane.seats.begin(), lane.seats.end(),
                                    [](const Seat& seat) { return seat.tasks.empty(); });
-    // The next message's commands ride with the final dot of the one at hand.
-    const auto ahead = std::find_if(lane.seats.begin(), lane.seats.end(), [](const Seat& seat) {
-      return seat.ready && seat.tasks.size() == 1;
-    });
+    const auto tasks_of = [](const Seat& seat) {
+      return seat.ready ? seat.tasks.size() : most_given;
+    };
+    const auto ahead = std::min_element(
+        lane.seats.begin(), lane.seats.end(),
+        [&](const Seat& one, const Seat& other) { return tasks_of(one) < tasks_of(other); });
     const bool small = lane.waiting.front().job.recipients.size() <= most_ahead;
     if (idle != lane.seats.end()) give_first(lane, *idle);
     else if (wants_more_seats(lane)) start_seat(lane);
-    else if (ahead != lane.seats.end() && small) give_first(lane, *ahead);
+    else if (tasks_of(*ahead) < most_given && small) give_first(lane, *ahead);
     else return;
   }
   if (lane.down) refuse_waiting(lane);
