@@ -93,16 +93,21 @@ void Worker::restart_clock() {
 Deadline Worker::deadline() const { return deadline_; }
 
 Result<> Worker::give(const Job& job) {
-  TRY(send_frame(socket_.number(), pack_job(job), job.descriptor));
   recipients_.push_back(job.recipients.size());
   if (recipients_.size() == 1) restart_clock();
-  return {};
+  return tell(pack_job(job), job.descriptor);
+}
+
+// A worker that may have missed something is told nothing more: it answers for the message at hand,
+// finds the end of the channel and goes, which next() will tell.
+Result<> Worker::tell(const std::string& frame, int descriptor) {
+  auto sent = send_frame(socket_.number(), frame, descriptor);
+  if (!sent) ::shutdown(socket_.number(), SHUT_WR);
+  return sent;
 }
 
 void Worker::recorded() {
-  // Should this fail, the worker is gone or going, which next() will tell.
-  (void)send_frame(socket_.number(),
-                   Packer().number(static_cast<std::uint64_t>(FrameKind::recorded)).bytes());
+  (void)tell(Packer().number(static_cast<std::uint64_t>(FrameKind::recorded)).bytes(), -1);
 }
 
 void Worker::stop() {

@@ -53,6 +53,7 @@ class Worker {
   Worker() = default;
   void end();
   void restart_clock();
+  base::Result<> tell(const std::string& frame, int descriptor);
   pid_t process_ = -1;
   base::Fd socket_;
   std::deque<std::size_t> recipients_;  // of each job, how many
