@@ -415,7 +415,8 @@ Verdict Session::transact(const Job& job) {
 }
 
 void Session::quit() {
-  if (alive_) (void)send("QUIT\r\n", std::chrono::seconds(1));
+  // Behind a DATA that rode ahead it would be text of a message.
+  if (alive_ && !ahead_) (void)send("QUIT\r\n", std::chrono::seconds(1));
   alive_ = false;
 }
 

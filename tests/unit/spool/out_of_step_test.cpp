@@ -90,3 +90,15 @@ TEST_CASE("transaction: what a session is told between two messages is not about
   CHECK(!verdict.begun);  // another session may take it at once
   CHECK(!verdict.session_usable);
 }
+
+TEST_CASE("transaction: nothing is said behind commands that are under way") {
+  Bed bed;
+  bed.greet();
+  Message first(text), second(text, {"c@x.test"});
+  bed.next = &second.job;
+  CHECK(shown(bed.session.transact(first.job)) == Lines{"delivered 2.0.0", "delivered 2.0.0"});
+  CHECK(bed.server.commands.back() == "DATA");
+  bed.session.quit();
+  CHECK(bed.server.commands.back() == "DATA");
+  CHECK(bed.server.messages == Lines{wire});
+}
