@@ -313,7 +313,9 @@ void SpoolRun::feed_all() {
 Result<bool> SpoolRun::harvest() {
   if (sessions_->busy()) {
     for (auto& finished : sessions_->wait(watch_->descriptor())) take_finished(std::move(finished));
-    TRY(look_again());
+    // What is under way must be recorded, whatever becomes of the look.
+    if (const auto looked = look_again(); !looked)
+      base::log("qmgr", Level::error, looked.error().text);
     return true;
   }
   if (!probation_.waiting()) return false;
