@@ -34,6 +34,7 @@ enum class FrameKind : std::uint64_t {
   job = 1,   ///< to the worker, with the entry's descriptor
   recorded,  ///< to the worker: the last answer is on stable storage
   ready,     ///< to the flush: a session is open
+  accepted,  ///< to the flush: the server waits for a message's text, the first of the session
   dot,       ///< to the flush: the final dot of the job at hand is about to be sent
   answer,    ///< to the flush
 };

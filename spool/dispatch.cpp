@@ -106,6 +106,20 @@ void Dispatcher::refuse_waiting(Lane& lane) {
   lane.waiting.clear();
 }
 
+void Dispatcher::refuse_list(Lane& lane) {
+  Finished finished;
+  finished.answer.session_failed = true;
+  finished.tried = false;
+  finished.task = std::move(lane.waiting.front());
+  lane.waiting.pop_front();
+  finished.answer.verdict.outcomes.assign(
+      finished.task.job.recipients.size(),
+      {rfc::Outcome::Kind::delayed,
+       {4, 3, 1},
+       "the spool cannot be written; a list would be sent twice"});
+  finished_.push_back(std::move(finished));
+}
+
 // Whether the rate lets a message go now. If it will not for a long time, the others wait for
 // another run.
 bool Dispatcher::may_send(Lane& lane) {
@@ -155,6 +169,10 @@ void Dispatcher::start_seat(Lane& lane) {
 
 void Dispatcher::hand_out(Lane& lane) {
   while (!stopping_ && !lane.down && !lane.waiting.empty() && may_send(lane)) {
+    if (no_lists_ && lane.waiting.front().list) {
+      refuse_list(lane);
+      continue;
+    }
     const auto idle = std::find_if(lane.seats.begin(), lane.seats.end(),
                                    [](const Seat& seat) { return seat.tasks.empty(); });
     const auto tasks_of = [](const Seat& seat) {
@@ -210,6 +228,7 @@ void Dispatcher::look(Lane& lane, SeatPlace seat, bool readable) {
   switch (event.kind) {
     case WorkerEvent::Kind::nothing: break;
     case WorkerEvent::Kind::ready: seat->ready = true; break;
+    case WorkerEvent::Kind::accepted: lane.proven = true; break;
     case WorkerEvent::Kind::answer: take_answer(lane, seat, std::move(event.answer)); break;
     case WorkerEvent::Kind::ended: take_end(lane, seat, event); break;
   }
@@ -309,6 +328,13 @@ void Dispatcher::recorded(std::uint64_t worker) {
   for (auto& lane : lanes_)
     for (auto& seat : lane.seats)
       if (seat.number == worker) seat.worker.recorded();
+}
+
+void Dispatcher::unrecorded(std::uint64_t worker) {
+  no_lists_ = true;
+  for (auto& lane : lanes_)
+    for (auto seat = lane.seats.begin(); seat != lane.seats.end();)
+      if (const auto here = seat++; here->number == worker) remove(lane, here);
 }
 
 void Dispatcher::stop() {

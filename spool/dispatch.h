@@ -23,6 +23,7 @@ struct Task {
   std::size_t smarthost = 0;
   std::vector<std::size_t> recipients;  ///< the caller's indices, in the order of the job's
   Job job;
+  bool list = false;  ///< the message has more than one recipient
 };
 
 struct Finished {
@@ -61,6 +62,9 @@ class Dispatcher {
   std::vector<Finished> wait(int other);
   /// The answer that this worker gave is on stable storage.
   void recorded(std::uint64_t worker);
+  /// It cannot be recorded: that worker sends nothing more, and no list is handed out any more, for
+  /// it would be sent again and again to those who have it.
+  void unrecorded(std::uint64_t worker);
   /// Leave a smarthost alone for this run, and for a while after it.
   void condemn(std::size_t smarthost, const rfc::Outcome& outcome);
   /// When a smarthost that is left alone may be asked again.
@@ -87,7 +91,7 @@ class Dispatcher {
     std::list<Seat> seats;
     std::size_t most = 1;              // sessions at once
     std::size_t first_host = 0;        // the one that answered last
-    bool proven = false;               // it took a message, or refused one, in this run
+    bool proven = false;               // it has said more to a message than a greeting, in this run
     bool changed = false;              // `state` is to be written
     std::optional<rfc::Outcome> down;  // it is asked no more in this run
     bool tried = false;                // down: it was asked in this run
@@ -102,6 +106,7 @@ class Dispatcher {
   void give_first(Lane& lane, Seat& seat);
   bool may_send(Lane& lane);
   void refuse_waiting(Lane& lane);
+  void refuse_list(Lane& lane);
   Finished refused(const Lane& lane, Task task) const;
   void poll_workers(int other);
   void look(Lane& lane, SeatPlace seat, bool readable);
@@ -118,7 +123,7 @@ class Dispatcher {
   std::vector<Finished> finished_;
   std::vector<base::Time> released_;
   std::uint64_t next_number_ = 1;
-  bool stopping_ = false;
+  bool stopping_ = false, no_lists_ = false;
 };
 
 }  // namespace spool

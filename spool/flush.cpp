@@ -210,6 +210,7 @@ Task SpoolRun::task_of(std::uint64_t key, const Delivery& delivery, const Batch&
   Task task{key, batch.smarthost, batch.recipients,
             job_of(delivery.lease.entry(), delivery.lease.name().id, batch, settings_.site.domain)};
   task.job.descriptor = delivery.lease.descriptor();
+  task.list = delivery.lease.entry().done.size() > 1;
   return task;
 }
 
@@ -220,21 +221,7 @@ bool SpoolRun::hand_out(std::uint64_t key, Delivery& delivery) {
     if (sessions_->full(batch.smarthost)) return false;
     ++delivery.next_batch;
     ++delivery.outstanding;
-    Task task = task_of(key, delivery, batch);
-    if (settler_.unrecordable() && delivery.lease.entry().done.size() > 1) {
-      Finished finished;
-      finished.answer.session_failed = true;
-      finished.tried = false;
-      finished.answer.verdict.outcomes.assign(
-          task.job.recipients.size(), {rfc::Outcome::Kind::delayed,
-                                       {4, 3, 1},
-                                       "the spool cannot be written; a list would be sent twice"});
-      finished.task = std::move(task);
-      believe(finished);
-      if (!deliveries_.contains(key)) return true;
-      continue;
-    }
-    sessions_->add(std::move(task));
+    sessions_->add(task_of(key, delivery, batch));
   }
   return true;
 }
@@ -269,7 +256,9 @@ void SpoolRun::take_finished(Finished finished) {
     if (judgement.condemned) ready.until = sessions_->until(*judgement.condemned);
     believe(ready);
   }
-  if (worker != 0) sessions_->recorded(worker);
+  if (worker == 0) return;
+  if (settler_.unrecordable()) sessions_->unrecorded(worker);
+  else sessions_->recorded(worker);
 }
 
 void SpoolRun::believe(const Finished& finished) {

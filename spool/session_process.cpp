@@ -117,7 +117,7 @@ Result<> SessionProcess::open_host(std::size_t index) {
   const Timeouts timeouts{smarthost.reply_timeout, smarthost.data_timeout, smarthost.dot_timeout};
   session_ = std::make_unique<Session>(
       *connection_, connection_->peer(), timeouts,
-      SessionHooks{[this] { return await_record(); }, [this] { return announce(FrameKind::dot); },
+      SessionHooks{[this] { return begin_text(); }, [this] { return announce(FrameKind::dot); },
                    [this] { return next_job(); }});
   host_ = index;
   messages_ = 0;
@@ -144,6 +144,12 @@ Result<> SessionProcess::announce(FrameKind kind) {
   if (told) return told;
   reachable_ = false;
   return Error{Kind::retry, std::move(told).error().text};
+}
+
+// A long text is on its way, perhaps: others need not wait to see what becomes of it.
+Result<> SessionProcess::begin_text() {
+  if (messages_ == 0) TRY(announce(FrameKind::accepted));
+  return await_record();
 }
 
 // What was sent must not be sent again: no text leaves before the last verdict is on the disk.

@@ -40,6 +40,7 @@ class SessionProcess {
   base::Result<> open_host(std::size_t index);
   base::Result<> log_in(const Host& host);
   base::Result<> announce(FrameKind kind);
+  base::Result<> begin_text();
   base::Result<> await_record();
   const Job* next_job();
   bool receive();

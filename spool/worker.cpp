@@ -137,6 +137,7 @@ WorkerEvent Worker::next() {
   WorkerEvent event;
   switch (static_cast<FrameKind>(unpacker.number())) {
     case FrameKind::ready: event.kind = WorkerEvent::Kind::ready; return event;
+    case FrameKind::accepted: event.kind = WorkerEvent::Kind::accepted; return event;
     case FrameKind::dot: finishing_ = true; return event;
     case FrameKind::answer: {
       auto answer =

@@ -14,7 +14,7 @@ namespace spool {
 
 /// What a worker has to say.
 struct WorkerEvent {
-  enum class Kind { nothing, ready, answer, ended };
+  enum class Kind { nothing, ready, accepted, answer, ended };
   Kind kind = Kind::nothing;
   Answer answer;  ///< with `answer`: for the oldest job that was not answered yet
   base::Error error{base::Kind::retry, ""};  ///< with `ended`

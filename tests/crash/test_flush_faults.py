@@ -144,8 +144,6 @@ def most_doubled(bench, result, fault):
     failed and has not."""
     if fault.kind.startswith("kill"):
         return bench.sessions
-    if fault.kind == "full":  # of a list that was handed out before the spool was known to be full
-        return 1
     committed = fault.kind == "error-after" and result.hit is not None and result.hit.name in ("renameat2", "fsync")
     return 1 if in_window(result, fault) or committed else 0
 
