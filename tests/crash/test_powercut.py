@@ -111,7 +111,7 @@ def test_each_message_of_a_session_survives_from_its_250_on(disk, tmp_path, acco
 
 
 def relay(account, spool, server):
-    account.relay_through(server, more=f"\n[spool]\ndirectory = {spool}\n", security="none")
+    account.relay_through(server, more=f"\n[spool]\ndirectory = {spool}\n", security="none", connections=1)
 
 
 def test_what_was_sent_comes_back_done(disk, tmp_path, account_on, after_cut, smtpd):
@@ -168,3 +168,34 @@ def test_what_a_cut_leaves_of_a_submission_is_not_deliverable(disk, tmp_path, ac
     other = account_on(again)
     submit(other, 1, 1)
     assert numbers(again / inside) == [0, 1]
+
+
+def test_a_bounce_is_there_once_its_message_is_marked(disk, tmp_path, account_on, after_cut, smtpd):
+    held = Gate()
+    server = smtpd({("rcpt", "perm@x.test"): "550 5.1.1 nobody", ("rcpt", "tmp@x.test"): "450 4.2.1 busy",
+                    "dot": [None, held]})
+    with disk.mounted(tmp_path / "disk") as folder:
+        account = account_on(folder)
+        submit(account, 1)
+        assert account.sendmail("-odq", "-f", "jane@y.test", "perm@x.test", "tmp@x.test",
+                                input=TEXT % (1, 1)).returncode == 0
+        submit(account, 1, 2)
+        sync(folder)
+        inside = account.spool.relative_to(folder)
+        relay(account, account.spool, server)
+        with subprocess.Popen([account.programs["postbag-flush"]], env=account.env, cwd="/") as flush:
+            held.wait_reached()
+            again = after_cut()
+            held.open()
+            assert flush.wait(10) == 0
+    whole, complaints = queue_of(again / inside)
+    assert complaints == []
+    parent, = [entry for entry in whole if "perm@x.test" in entry.addresses]
+    bounces = [entry for entry in whole if entry.sender == ""]
+    assert parent.statuses == "B." and [bounce.addresses for bounce in bounces] == [["jane@y.test"]]
+    assert b"550 5.1.1 nobody" in bounces[0].message
+    # After the cut nobody is told twice.
+    after = smtpd({("rcpt", "tmp@x.test"): "450 4.2.1 busy"})
+    relay(account, again / inside, after)
+    assert account.flush("--all").returncode == 0
+    assert sorted(message.addresses[0] for message in after.messages).count("jane@y.test") == 1
