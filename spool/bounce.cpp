@@ -52,6 +52,11 @@ std::string_view purpose_of(Notice::Kind kind) {
   return "delivered";
 }
 
+// What a notice is about and says, as its envid.
+std::string label_of(const Bouncer::Subject& subject) {
+  return cat(subject.lease.name().id.text(), ".", purpose_of(subject.kind));
+}
+
 NoticeRecipient::Action action_of(Notice::Kind kind) {
   switch (kind) {
     case Notice::Kind::failed: return NoticeRecipient::Action::failed;
@@ -80,7 +85,9 @@ Result<> append_original(store::Draft& draft, const store::Lease& lease) {
 
 std::optional<QueueId> parent_of(const store::Envelope& envelope) {
   const auto& sender = envelope.senders.front();
-  return sender.path.null() ? QueueId::parse(sender.envid) : std::nullopt;
+  const auto dot = std::min(sender.envid.find('.'), sender.envid.size());
+  if (!sender.path.null() || dot == sender.envid.size()) return std::nullopt;
+  return QueueId::parse(std::string_view(sender.envid).substr(0, dot));
 }
 
 std::string header_of(int descriptor, const store::Entry& entry, std::size_t limit) {
@@ -147,7 +154,7 @@ store::Envelope Bouncer::envelope_of(const Subject& subject) const {
   store::Envelope envelope;
   envelope.arrival = subject.now;
   envelope.uid = who_.uid;
-  envelope.senders.push_back({rfc::Path(), "", std::string(subject.lease.name().id.text())});
+  envelope.senders.push_back({rfc::Path(), "", label_of(subject)});
   envelope.recipients.push_back(
       {local ? store::RecipientKind::unqualified : store::RecipientKind::address, 0, "", "",
        address, address});
@@ -155,13 +162,16 @@ store::Envelope Bouncer::envelope_of(const Subject& subject) const {
 }
 
 // Whether an entry of this ID is that notice. Anything else of the same ID is a coincidence.
-bool Bouncer::made_before(const QueueId& id, const QueueId& parent) const {
+bool Bouncer::made_before(const QueueId& id, const std::string& label) const {
+  if (made_.contains(id)) return true;
   const auto found = std::lower_bound(
       known_.begin(), known_.end(), id,
       [](const store::EntryName& name, const QueueId& wanted) { return name.id < wanted; });
   if (found == known_.end() || found->id != id) return false;
   const auto entry = store::read_entry(spool_, *found);
-  return entry && parent_of(entry.value().envelope) == parent;
+  if (!entry) return false;
+  const auto& sender = entry.value().envelope.senders.front();
+  return sender.path.null() && sender.envid == label;
 }
 
 Result<QueueId> Bouncer::commit(const Subject& subject) {
@@ -171,7 +181,7 @@ Result<QueueId> Bouncer::commit(const Subject& subject) {
   if (subject.kind != Notice::Kind::delayed)
     for (const auto& each : subject.recipients) purpose += cat(" ", each.recipient);
   const auto id = QueueId::derived(parent, purpose);
-  if (made_before(id, parent)) return id;
+  if (made_before(id, label_of(subject))) return id;
   TRY_LET(draft, store::Draft::create_as(spool_, id));
   const std::string header =
       header_of(subject.lease.descriptor(), subject.lease.entry(), longest_header);
@@ -184,7 +194,9 @@ Result<QueueId> Bouncer::commit(const Subject& subject) {
   else TRY(draft.append(header));
   TRY(draft.append(text.tail));
   TRY(draft.finish(""));
-  return draft.commit();
+  TRY_LET(committed, draft.commit());
+  made_.insert(committed);
+  return committed;
 }
 
 }  // namespace spool

@@ -2,6 +2,7 @@
 // cut short, and on stable storage before the entry is marked.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,12 +41,13 @@ class Bouncer {
  private:
   Notice notice_of(const Subject& subject, std::string_view header) const;
   store::Envelope envelope_of(const Subject& subject) const;
-  bool made_before(const store::QueueId& id, const store::QueueId& parent) const;
+  bool made_before(const store::QueueId& id, const std::string& label) const;
 
   const store::Spool& spool_;
   const Settings& settings_;
   const base::Identity& who_;
   std::vector<store::EntryName> known_;
+  std::set<store::QueueId> made_;  // in this run
 };
 
 /// The ID of the message that a notice in the queue is about; nullopt for everything else.

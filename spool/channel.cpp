@@ -80,15 +80,14 @@ Result<> send_header(int socket, std::uint64_t length, int descriptor) {
   }
 }
 
-Result<> wait(int socket, std::chrono::steady_clock::time_point deadline, void (*on_wake)(void*),
-              void* context) {
+Result<> wait(int socket, std::chrono::steady_clock::time_point deadline, bool (*stop)()) {
   for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
                           deadline - std::chrono::steady_clock::now())
                           .count();
     if (left <= 0) return Error{Kind::retry, "session worker: timed out"};
     pollfd poll{socket, POLLIN, 0};
-    if (on_wake != nullptr) on_wake(context);
+    if (stop != nullptr && stop()) return Error{Kind::retry, "stopped"};
     const int count = ::poll(&poll, 1, static_cast<int>(std::min<long>(left, 1000)));
     if (count > 0) return {};
     if (count < 0 && errno != EINTR)
@@ -118,10 +117,9 @@ ssize_t receive_some(int socket, char* buffer, std::size_t size, base::Fd& descr
 
 // Fill the buffer; false at the end of input.
 Result<bool> receive_all(int socket, char* buffer, std::size_t size, base::Fd& descriptor,
-                         std::chrono::steady_clock::time_point deadline, void (*on_wake)(void*),
-                         void* context) {
+                         std::chrono::steady_clock::time_point deadline, bool (*stop)()) {
   while (size > 0) {
-    TRY(wait(socket, deadline, on_wake, context));
+    TRY(wait(socket, deadline, stop));
     const auto got = receive_some(socket, buffer, size, descriptor);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (got < 0) return base::system_error(Kind::io, "session worker", "receive", errno);
@@ -147,16 +145,15 @@ Result<> send_frame(int socket, std::string_view bytes, int descriptor) {
 
 Result<std::optional<Frame>> receive_frame(int socket,
                                            std::chrono::steady_clock::time_point deadline,
-                                           void (*on_wake)(void*), void* context) {
+                                           bool (*stop)()) {
   Frame frame;
   std::uint64_t length = 0;
   TRY_LET(begun, receive_all(socket, reinterpret_cast<char*>(&length), sizeof length,
-                             frame.descriptor, deadline, on_wake, context));
+                             frame.descriptor, deadline, stop));
   if (!begun) return std::optional<Frame>();
   if (length > longest_frame) return Error{Kind::software, "session worker: a frame too long"};
   frame.bytes.resize(length);
-  TRY_LET(whole, receive_all(socket, frame.bytes.data(), length, frame.descriptor, deadline,
-                             on_wake, context));
+  TRY_LET(whole, receive_all(socket, frame.bytes.data(), length, frame.descriptor, deadline, stop));
   if (!whole) return std::optional<Frame>();
   return std::optional<Frame>(std::move(frame));
 }

@@ -43,11 +43,10 @@ struct Frame {
 
 /// Send a frame, with a descriptor if it is not negative. Errors: io.
 base::Result<> send_frame(int socket, std::string_view bytes, int descriptor = -1);
-/// The next frame; nullopt when the other side has closed. Errors: retry (deadline), io. `on_wake`
-/// is called at least once a second while it waits, so that a signal is noticed whenever it came.
+/// The next frame; nullopt when the other side has closed. Errors: retry (deadline, or `stop` says
+/// so while nothing comes; it is asked at least once a second), io.
 base::Result<std::optional<Frame>> receive_frame(int socket,
                                                  std::chrono::steady_clock::time_point deadline,
-                                                 void (*on_wake)(void*) = nullptr,
-                                                 void* context = nullptr);
+                                                 bool (*stop)() = nullptr);
 
 }  // namespace spool

@@ -27,12 +27,6 @@ constexpr std::size_t most_given = 3;
 // The longest that a run waits for its rate to let the next message go.
 constexpr seconds patience{60};
 
-std::uint32_t random_number() {
-  std::uint32_t number = 0;  // only spreads retries: without randomness they are not spread
-  (void)!::getrandom(&number, sizeof number, 0);
-  return number;
-}
-
 std::string shown_name(const Smarthost& smarthost) {
   if (smarthost.only_routed || smarthost.hosts.empty()) return smarthost.name;
   const auto& host = smarthost.hosts.front();
@@ -41,6 +35,12 @@ std::string shown_name(const Smarthost& smarthost) {
 }
 
 }  // namespace
+
+std::uint32_t random_number() {
+  std::uint32_t number = 0;
+  (void)!::getrandom(&number, sizeof number, 0);
+  return number;
+}
 
 Dispatcher::Dispatcher(Surroundings surroundings)
     : around_(std::move(surroundings)),
@@ -131,6 +131,7 @@ bool Dispatcher::may_send(Lane& lane) {
                            {4, 3, 2},
                            cat("the rate of ", shown_name(*lane.smarthost), " is used up")};
   lane.until = next;
+  base::log("smtp", Level::info, cat(lane.down->text, "; its mail waits"));
   return false;
 }
 
@@ -167,7 +168,24 @@ void Dispatcher::start_seat(Lane& lane) {
   give_first(lane, lane.seats.back());
 }
 
+// In a long run its time comes, too.
+void Dispatcher::revive(Lane& lane) {
+  if (!lane.down || !lane.until || around_.clock() < *lane.until) return;
+  lane.down.reset();
+  lane.until.reset();
+  lane.deaths = 0;
+  lane.tried = lane.proven = false;
+}
+
+void Dispatcher::forget_rests() {
+  for (auto& lane : lanes_) {
+    if (lane.down) lane.until = around_.clock();
+    revive(lane);
+  }
+}
+
 void Dispatcher::hand_out(Lane& lane) {
+  revive(lane);
   while (!stopping_ && !lane.down && !lane.waiting.empty() && may_send(lane)) {
     if (no_lists_ && lane.waiting.front().list) {
       refuse_list(lane);
@@ -206,9 +224,8 @@ void Dispatcher::poll_workers(int other) {
     }
     const auto now = around_.clock();
     if (lane.waiting.empty() || lane.smarthost->rate.count == 0) continue;
-    const auto pause = std::max(base::Time::duration(1000),
-                                next_allowed(lane.state, lane.smarthost->rate, now) - now);
-    until = std::min(until, Clock::now() + pause);
+    const auto next = next_allowed(lane.state, lane.smarthost->rate, now);
+    if (next > now) until = std::min(until, Clock::now() + (next - now));
   }
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
   (void)::poll(polls.data(), polls.size(), static_cast<int>(std::max<long>(0, left)));
@@ -235,7 +252,6 @@ void Dispatcher::look(Lane& lane, SeatPlace seat, bool readable) {
 }
 
 void Dispatcher::works(Lane& lane) {
-  lane.proven = true;
   if (lane.state.failures == 0) return;
   base::log("smtp", Level::info, cat("smarthost ", shown_name(*lane.smarthost), " works again"));
   released_.emplace_back(seconds(lane.state.until));
@@ -254,6 +270,7 @@ void Dispatcher::take_answer(Lane& lane, SeatPlace seat, Answer answer) {
   seat->tasks.pop_front();
   const bool trouble = troubled(answer);
   finished.answer = std::move(answer);
+  lane.deaths = 0;
   if (trouble && !stop_requested()) return session_trouble(lane, seat, std::move(finished));
   if (!trouble) {
     seat->ready = true;
@@ -300,6 +317,7 @@ void Dispatcher::take_down(Lane& lane, const rfc::Outcome& outcome, bool local_c
   lane.changed = true;
 }
 
+// A worker that died is our trouble: it is no attempt, and a second one in a row is the last.
 void Dispatcher::take_end(Lane& lane, SeatPlace seat, const WorkerEvent& event) {
   if (!seat->tasks.empty()) {
     Finished finished;
@@ -310,6 +328,9 @@ void Dispatcher::take_end(Lane& lane, SeatPlace seat, const WorkerEvent& event) 
     answer.verdict.session_usable = false;
     answer.verdict.outcomes.assign(finished.task.job.recipients.size(),
                                    outcome_of(event.error, ""));
+    finished.tried = event.in_doubt || Clock::now() >= seat->worker.deadline();
+    const bool hopeless = ++lane.deaths > 1 && !lane.down;
+    if (hopeless && !stop_requested()) take_down(lane, answer.verdict.outcomes.front(), true);
     finished_.push_back(std::move(finished));
   }
   remove(lane, seat);

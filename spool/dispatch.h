@@ -17,6 +17,9 @@
 
 namespace spool {
 
+/// For spreading retries: without randomness they are not spread, and nothing worse happens.
+std::uint32_t random_number();
+
 /// A transaction that is wanted. The job's descriptor must stay open until it is answered.
 struct Task {
   std::uint64_t key = 0;  ///< the caller's
@@ -65,6 +68,8 @@ class Dispatcher {
   /// It cannot be recorded: that worker sends nothing more, and no list is handed out any more, for
   /// it would be sent again and again to those who have it.
   void unrecorded(std::uint64_t worker);
+  /// Somebody asks for an attempt: smarthosts that are left alone are asked again.
+  void forget_rests();
   /// Leave a smarthost alone for this run, and for a while after it.
   void condemn(std::size_t smarthost, const rfc::Outcome& outcome);
   /// When a smarthost that is left alone may be asked again.
@@ -91,11 +96,12 @@ class Dispatcher {
     std::list<Seat> seats;
     std::size_t most = 1;              // sessions at once
     std::size_t first_host = 0;        // the one that answered last
-    bool proven = false;               // it has said more to a message than a greeting, in this run
+    bool proven = false;               // it has asked for a message's text, in this run
     bool changed = false;              // `state` is to be written
     std::optional<rfc::Outcome> down;  // it is asked no more in this run
     bool tried = false;                // down: it was asked in this run
     std::optional<base::Time> until;
+    unsigned deaths = 0;  // workers in a row that ended without an answer
     HostState state;
   };
   using SeatPlace = std::list<Seat>::iterator;
@@ -107,6 +113,7 @@ class Dispatcher {
   bool may_send(Lane& lane);
   void refuse_waiting(Lane& lane);
   void refuse_list(Lane& lane);
+  void revive(Lane& lane);
   Finished refused(const Lane& lane, Task task) const;
   void poll_workers(int other);
   void look(Lane& lane, SeatPlace seat, bool readable);

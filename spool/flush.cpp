@@ -81,17 +81,25 @@ bool SpoolRun::attempt_now(const EntryName& name) const {
   return known == attempted_.end() || known->second != *next;
 }
 
-void SpoolRun::put_aside(const std::string& name, std::string_view reason) {
+// Whether it was moved.
+bool SpoolRun::put_aside(const std::string& name, std::string_view reason) {
   const auto moved = store::quarantine(spool_, name);
   base::log("qmgr", Level::warning,
             cat(reason, moved ? cat("; moved to ", spool_.named("bad", moved.value()))
                               : "; " + moved.error().text));
+  return static_cast<bool>(moved);
+}
+
+// Nothing comes of it now: it is looked at again when somebody sets its time anew.
+void SpoolRun::leave(const EntryName& name) {
+  if (const auto next = next_attempt_of(spool_, name)) attempted_[name.id] = *next;
 }
 
 Result<> SpoolRun::read_queue() {
   TRY_LET(listing, store::list(spool_));
   listing_ = std::move(listing);
   cursor_ = 0;
+  news_ = false;
   for (const auto& name : listing_.strange)
     put_aside(name, cat(spool_.named("queue", name), ": not the name of an entry"));
   return {};
@@ -99,8 +107,10 @@ Result<> SpoolRun::read_queue() {
 
 // What came since the queue was read must not wait for a slow server that others' mail is for.
 Result<> SpoolRun::look_again() {
-  const bool read = cursor_ == listing_.entries.size();
-  return read && watch_->commits() ? read_queue() : Result<>();
+  // Always read, or what we do to entries ourselves would keep the descriptor ready.
+  news_ = watch_->commits() || news_;
+  if (!news_ || cursor_ < listing_.entries.size()) return {};
+  return read_queue();
 }
 
 // Of two complete entries with one ID the higher generation counts. The lower one must be gone for
@@ -119,16 +129,21 @@ std::unique_ptr<Delivery> SpoolRun::take(const EntryName& name) {
   auto taken = store::Lease::take(spool_, name);
   if (!taken) {
     const bool damaged = taken.error().kind == Kind::data;
-    if (damaged) put_aside(name.text(), taken.error().text);
-    else base::log("qmgr", Level::error, taken.error().text);
-    worked_ = worked_ || damaged;  // a lower generation may have come to light
+    if (!damaged) base::log("qmgr", Level::error, taken.error().text);
+    const bool moved = damaged && put_aside(name.text(), taken.error().text);
+    worked_ = worked_ || moved;  // a lower generation may have come to light
+    if (!moved) leave(name);
     return nullptr;
   }
-  if (!taken.value()) return nullptr;
+  if (!taken.value()) {
+    leave(name);
+    return nullptr;
+  }
   auto delivery = std::make_unique<Delivery>(std::move(*taken.value()));
   delivery->leased_at = around_.clock();
   if (const auto dropped = drop_superseded(name); !dropped) {
     base::log("qmgr", Level::warning, dropped.error().text);
+    leave(name);
     return nullptr;
   }
   return delivery;
@@ -156,27 +171,24 @@ void SpoolRun::plan(Delivery& delivery) {
   delivery.batches = std::move(plan.batches);
 }
 
-// Take an entry up; false where nothing came of it.
-bool SpoolRun::attempt(const EntryName& name) {
+void SpoolRun::attempt(const EntryName& name) {
   auto delivery = take(name);
-  if (!delivery) return false;
+  if (!delivery) return;
   const auto& entry = delivery->lease.entry();
-  if (const auto parent = parent_of(entry.envelope); parent && busy_.contains(*parent))
-    return false;
-  if (entry.held) {
-    (void)delivery->lease.set_next_attempt(delivery->leased_at + policy_.longest);
-    worked_ = true;
-    return true;
-  }
-  begin(std::move(delivery));
-  return true;
+  // Its parent may be about to make it: it comes again when that is settled.
+  if (const auto parent = parent_of(entry.envelope); parent && busy_.contains(*parent)) return;
+  if (!entry.held) return begin(std::move(delivery));
+  (void)delivery->lease.set_next_attempt(delivery->leased_at + policy_.longest);
+  leave(name);
 }
 
 void SpoolRun::begin(std::unique_ptr<Delivery> delivery) {
   const auto name = delivery->lease.name();
-  const auto way = spool::first_way(delivery->lease.entry(), settings_);
-  if (way && sessions_->full(*way)) {
-    parked_[*way].push_back(name);
+  const auto ways = spool::ways(delivery->lease.entry(), settings_);
+  const bool all_full =
+      std::all_of(ways.begin(), ways.end(), [&](std::size_t way) { return sessions_->full(way); });
+  if (!ways.empty() && all_full) {
+    parked_[*ways.begin()].push_back(name);
     busy_.insert(name.id);
     return;
   }
@@ -287,7 +299,10 @@ void SpoolRun::finish(std::uint64_t key) {
 void SpoolRun::give_up() {
   sessions_->stop();
   while (sessions_->busy())
-    for (const auto& finished : sessions_->wait(-1)) believe(finished);
+    for (const auto& finished : sessions_->wait(-1)) {
+      believe(finished);
+      if (finished.worker != 0) sessions_->recorded(finished.worker);
+    }
   for (const auto& finished : probation_.release()) believe(finished);
   for (auto& [key, delivery] : deliveries_) settler_.finish(*delivery);
   deliveries_.clear();
@@ -315,6 +330,7 @@ Result<bool> SpoolRun::harvest() {
 // One look over the queue, and work until nothing of it is under way; whether anything was done.
 Result<bool> SpoolRun::pass() {
   worked_ = false;
+  if (store::take_force(spool_)) sessions_->forget_rests();
   TRY(read_queue());
   settler_.bouncer().know(listing_.entries);
   for (bool more = true; more;) {
@@ -334,7 +350,6 @@ Result<> SpoolRun::run(base::Fd lock) {
   store::clean_tmp(spool_, around_.clock());
   Watch watch(spool_);
   watch_ = &watch;
-  around_.forced = store::take_force(spool_) || around_.forced;
   sessions_.emplace(around_);
   for (;;) {
     watch.restart();

@@ -45,7 +45,8 @@ class SpoolRun {
   void feed_all();
   base::Result<bool> harvest();
   bool attempt_now(const store::EntryName& name) const;
-  bool attempt(const store::EntryName& name);
+  void attempt(const store::EntryName& name);
+  void leave(const store::EntryName& name);
   std::unique_ptr<Delivery> take(const store::EntryName& name);
   base::Result<> drop_superseded(const store::EntryName& name);
   void begin(std::unique_ptr<Delivery> delivery);
@@ -57,7 +58,7 @@ class SpoolRun {
   void believe(const Finished& finished);
   void finish(std::uint64_t key);
   void give_up();
-  void put_aside(const std::string& name, std::string_view reason);
+  bool put_aside(const std::string& name, std::string_view reason);
 
   Dispatcher::Surroundings around_;
   const store::Spool& spool_;
@@ -68,6 +69,7 @@ class SpoolRun {
   Probation probation_;
   Watch* watch_ = nullptr;
   bool worked_ = false;  // something was done about an entry
+  bool news_ = false;    // an entry came since the queue was read
 
   store::Listing listing_;
   std::size_t cursor_ = 0;  // in listing_.entries

@@ -53,7 +53,10 @@ Result<> flush_spool(const store::Spool& spool, const spool::Settings& settings,
     TRY_LET(fd,
             base::open_at(spool.run(), "flush.lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600, what));
     TRY_LET(locked, base::lock(fd.number(), false, what));
-    if (!locked) return {};  // a run is on, and looks at the queue again before it ends
+    if (!locked) {  // a run is on, and looks at the queue again before it ends
+      if (options.wanted.any()) TRY(store::force_next_flush(spool));
+      return {};
+    }
     lock = std::move(fd);
   }
   return run.run(std::move(lock));

@@ -49,19 +49,32 @@ std::variant<std::size_t, Outcome> way_of(const store::Envelope& envelope,
 
 }  // namespace
 
+namespace {
+
+// Nobody writes a pattern for the null sender: a report to somebody goes the way his own mail does.
+bool for_sender(const Smarthost& smarthost, const rfc::Path& sender, const rfc::Path& recipient) {
+  const auto& who = sender.null() ? recipient : sender;
+  return smarthost.senders.empty() || fits_one(smarthost.senders, who.text());
+}
+
+}  // namespace
+
 std::optional<std::size_t> choose_smarthost(const std::vector<Smarthost>& smarthosts,
                                             const rfc::Path& sender, const rfc::Path& recipient) {
-  std::optional<std::size_t> general;
+  std::optional<std::size_t> general, last;
   for (std::size_t i = 0; i < smarthosts.size(); ++i) {
     const auto& smarthost = smarthosts[i];
     if (smarthost.only_routed) continue;
-    if (!smarthost.senders.empty() && !fits_one(smarthost.senders, sender.text())) continue;
+    if (!for_sender(smarthost, sender, recipient)) {
+      if (sender.null() && !last && smarthost.recipients.empty()) last = i;
+      continue;
+    }
     if (!smarthost.recipients.empty() && !fits_one(smarthost.recipients, recipient.text()))
       continue;
     if (!smarthost.senders.empty() || !smarthost.recipients.empty()) return i;
     if (!general) general = i;
   }
-  return general;
+  return general ? general : last;
 }
 
 std::optional<std::size_t> smarthost_for(const Settings& settings, const rfc::Path& sender,
@@ -76,14 +89,15 @@ std::optional<std::size_t> smarthost_for(const Settings& settings, const rfc::Pa
   return smarthost != nullptr ? std::optional(*smarthost) : std::nullopt;
 }
 
-std::optional<std::size_t> first_way(const store::Entry& entry, const Settings& settings) {
+std::set<std::size_t> ways(const store::Entry& entry, const Settings& settings) {
+  std::set<std::size_t> found;
   const auto& recipients = entry.envelope.recipients;
   for (std::size_t i = 0; i < recipients.size(); ++i) {
     if (entry.done[i] != store::pending) continue;
     const auto way = way_of(entry.envelope, recipients[i], settings);
-    if (const auto* smarthost = std::get_if<std::size_t>(&way)) return *smarthost;
+    if (const auto* smarthost = std::get_if<std::size_t>(&way)) found.insert(*smarthost);
   }
-  return std::nullopt;
+  return found;
 }
 
 Plan plan(const store::Entry& entry, const Settings& settings) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,8 @@ struct Plan {
   std::vector<Decided> decided;
 };
 
-/// The smarthost of the first pending recipient that goes to one; nullopt when none does.
-std::optional<std::size_t> first_way(const store::Entry& entry, const Settings& settings);
+/// The smarthosts that pending recipients go to.
+std::set<std::size_t> ways(const store::Entry& entry, const Settings& settings);
 
 /// Of the pending recipients only.
 Plan plan(const store::Entry& entry, const Settings& settings);
@@ -51,7 +52,8 @@ Job job_of(const store::Entry& entry, const store::QueueId& id, const Batch& bat
 
 /// The smarthost for this sender and recipient: the first whose patterns (`*@example.org`,
 /// `@example.org`, an address) fit both, one with patterns before one without; nullopt when none
-/// does. Smarthosts that only [routes] lead to are left out.
+/// does. A null sender counts as the recipient, and goes by any smarthost rather than by none.
+/// Smarthosts that only [routes] lead to are left out.
 std::optional<std::size_t> choose_smarthost(const std::vector<Smarthost>& smarthosts,
                                             const rfc::Path& sender, const rfc::Path& recipient);
 

@@ -19,6 +19,14 @@ bool wholly_refused(const Answer& answer) {
   });
 }
 
+// A delay, a lost connection, a limit of its own say nothing for the set-up.
+bool somebody_accepted(const Answer& answer) {
+  const auto& outcomes = answer.verdict.outcomes;
+  return std::any_of(outcomes.begin(), outcomes.end(), [](const rfc::Outcome& outcome) {
+    return outcome.kind == rfc::Outcome::Kind::delivered;
+  });
+}
+
 void make_delayed(Finished& finished) {
   for (auto& outcome : finished.answer.verdict.outcomes) {
     outcome.kind = rfc::Outcome::Kind::delayed;
@@ -37,8 +45,8 @@ Probation::Judgement Probation::judge(Finished finished) {
     return judgement;
   }
   if (!wholly_refused(finished.answer)) {
-    record.trusted = true;
-    judgement.ready = std::exchange(record.refused, {});
+    record.trusted = somebody_accepted(finished.answer);
+    if (record.trusted) judgement.ready = std::exchange(record.refused, {});
     judgement.ready.push_back(std::move(finished));
     return judgement;
   }

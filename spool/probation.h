@@ -25,7 +25,7 @@ class Probation {
 
  private:
   struct Record {
-    bool trusted = false;    // somebody was not refused
+    bool trusted = false;    // a message was taken for somebody
     bool condemned = false;  // what was under way by then is no better than the first three
     std::vector<Finished> refused;
   };

@@ -37,6 +37,11 @@ constexpr std::size_t longest_secret = 65536;  // OAuth tokens run to kilobytes
 Password::Password(Password&& other) noexcept : text_(std::move(other.text_)) { wipe(other.text_); }
 Password::~Password() { wipe(text_); }
 
+std::string credential_path(const std::string& name) {
+  const char* folder = ::secure_getenv("CREDENTIALS_DIRECTORY");
+  return folder == nullptr || name.find('/') != std::string::npos ? "" : cat(folder, "/", name);
+}
+
 namespace {
 
 std::string first_line(std::string text) {
@@ -45,14 +50,16 @@ std::string first_line(std::string text) {
   return text;
 }
 
-Result<std::string> from_file(const std::string& path, uid_t uid) {
+// others: the permissions that it must not have. A credential of systemd's is root's, with an
+// access list for the service's user that shows as the group's permission.
+Result<std::string> from_file(const std::string& path, uid_t uid, mode_t others = 077) {
   TRY_LET(fd, base::open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, path));
   struct stat status;
   if (::fstat(fd.number(), &status) != 0) return base::system_error(Kind::io, path, "stat", errno);
   if (!S_ISREG(status.st_mode)) return Error{Kind::config, cat(path, ": not a regular file")};
   if (status.st_uid != uid && status.st_uid != 0)
     return Error{Kind::config, cat(path, ": belongs to uid ", status.st_uid)};
-  if ((status.st_mode & 077) != 0)
+  if ((status.st_mode & others) != 0)
     return Error{Kind::config, cat(path, ": a password that others can read; chmod 600 it")};
   if (static_cast<std::size_t>(status.st_size) > longest_secret)
     return Error{Kind::config, cat(path, ": too large for a password")};
@@ -113,10 +120,11 @@ Result<std::string> from_command(const std::string& command, const std::string& 
     (void)base::exec("/bin/sh", {"sh", "-c", command}, environment);
     ::_exit(127);
   }
+  ::setpgid(child, child);  // as the child does: whoever comes first
   writer.reset();
   const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
   auto text = output_of(reader.number(), process.number());
-  if (!text) ::kill(-child, SIGKILL);
+  if (!text) ::kill(-child, SIGKILL), ::kill(child, SIGKILL);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
   if (!text && stop_requested()) return Error{Kind::retry, "stopped"};
@@ -126,11 +134,11 @@ Result<std::string> from_command(const std::string& command, const std::string& 
 }
 
 Result<std::string> from_credential(const std::string& name, uid_t uid) {
-  const char* folder = ::secure_getenv("CREDENTIALS_DIRECTORY");
-  if (folder == nullptr || name.find('/') != std::string::npos)
+  const auto path = credential_path(name);
+  if (path.empty())
     return Error{Kind::config,
                  cat("credential ", name, ": not given to this service (LoadCredential=)")};
-  return from_file(cat(folder, "/", name), uid);
+  return from_file(path, uid, 007);
 }
 
 Result<std::string> from_netrc(const Smarthost& smarthost, const Host& host,

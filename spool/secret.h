@@ -20,6 +20,9 @@ class Password {
   std::string text_;
 };
 
+/// Where systemd put a credential; empty if it gave none, or the name is none.
+std::string credential_path(const std::string& name);
+
 /// The text of a .netrc's entry for `host` and, where the entry names one, `user`; nullopt if there
 /// is none.
 std::optional<std::string> netrc_password(std::string_view netrc, std::string_view host,

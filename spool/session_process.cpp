@@ -36,9 +36,10 @@ void SessionProcess::run() {
   drop();
 }
 
-// The next frame; false when nothing more can come.
+// The next frame; false when nothing more can come, or a signal says stop while nothing does.
 bool SessionProcess::receive() {
-  auto frame = receive_frame(socket_, Clock::now() + std::chrono::hours(24));
+  auto frame = receive_frame(socket_, Clock::now() + std::chrono::hours(24), stop_requested);
+  if (!frame && stop_requested()) return false;
   if (!frame || !frame.value()) return reachable_ = false;
   Unpacker unpacker(frame.value()->bytes);
   const auto kind = static_cast<FrameKind>(unpacker.number());
@@ -155,13 +156,14 @@ Result<> SessionProcess::begin_text() {
 // What was sent must not be sent again: no text leaves before the last verdict is on the disk.
 Result<> SessionProcess::await_record() {
   while (unrecorded_ > 0)
-    if (!receive()) return Error{Kind::retry, "the flush has ended"};
+    if (!receive()) return Error{Kind::retry, stop_requested() ? "stopped" : "the flush has ended"};
   return {};
 }
 
 // The job behind the one at hand, if it is here already and this session may take it.
 const Job* SessionProcess::next_job() {
-  if (messages_ + 2 > account_.smarthost.messages_per_connection) return nullptr;
+  if (messages_ + 2 > account_.smarthost.messages_per_connection || stop_requested())
+    return nullptr;
   for (pollfd ready{socket_, POLLIN, 0}; jobs_.size() < 2 && ::poll(&ready, 1, 0) > 0;)
     if (!receive()) return nullptr;
   return jobs_.size() < 2 ? nullptr : &jobs_[1].job;

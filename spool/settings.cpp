@@ -11,6 +11,7 @@
 #include "lib/base/text.h"
 #include "lib/rfc/envelope.h"
 #include "spool/sasl.h"
+#include "spool/secret.h"
 
 namespace spool {
 
@@ -205,6 +206,7 @@ class SmarthostReader {
     if (form->source == Source::file) secret_file_ = smarthost_.password.argument;
     if (form->source == Source::netrc) secret_file_ = place_.home + "/.netrc";
     if (!secret_file_.empty()) kept_secret(secret_file_, setting->line);
+    if (form->source == Source::credential) secret_file_ = credential_path(argument);
   }
 
   // One that is not there yet may come; one that others can read is known to them already.

@@ -1,7 +1,5 @@
 #include "spool/settle.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <map>
 #include <set>
@@ -15,14 +13,11 @@ namespace spool {
 
 using base::cat;
 using base::Level;
+using std::chrono::seconds;
 
 namespace {
 
-std::uint32_t random_number() {
-  std::uint32_t number = 0;  // only spreads retries: without randomness they are not spread
-  (void)!::getrandom(&number, sizeof number, 0);
-  return number;
-}
+constexpr seconds behind_others{60};
 
 std::string id_of(const Delivery& delivery) { return std::string(delivery.lease.name().id.text()); }
 
@@ -181,10 +176,12 @@ void Settler::bounce(Delivery& delivery) {
 
 // The entry is still there, so that a run that is cut short here is made up for by the next one.
 void Settler::report_success(Delivery& delivery) {
+  reports_owed_ = false;
   for (const auto& [sender, judged] : by_sender(delivery, delivery.relayed)) {
     if (delivery.lease.entry().envelope.senders[sender].path.null()) continue;
     const auto notice = bouncer_.commit(
         {delivery.lease, Notice::Kind::delivered, sender, judged, clock_(), base::Time()});
+    reports_owed_ = reports_owed_ || !notice;
     base::log("bounce", notice ? Level::info : Level::error,
               cat(id_of(delivery), ": ",
                   notice ? cat("sender delivery status notification: ", notice.value().text())
@@ -218,7 +215,10 @@ void Settler::tell_of_delay(Delivery& delivery) {
     if (told.empty()) continue;
     const auto notice = bouncer_.commit(
         {delivery.lease, Notice::Kind::delayed, sender, told, clock_(), arrival + site.lifetime});
-    if (!notice) return base::log("bounce", Level::error, notice.error().text);
+    if (!notice) {
+      base::log("bounce", Level::error, notice.error().text);
+      continue;
+    }
     base::log("bounce", Level::info,
               cat(id_of(delivery), ": sender delay notification: ", notice.value().text()));
     if (const auto set = delivery.lease.set_delay_notified(); !set)
@@ -227,7 +227,7 @@ void Settler::tell_of_delay(Delivery& delivery) {
 }
 
 bool Settler::remove_if_done(Delivery& delivery) {
-  if (!delivery.lease.all_done()) return false;
+  if (!delivery.lease.all_done() || reports_owed_) return false;
   const auto removed = delivery.lease.remove();
   base::log("qmgr", removed ? Level::info : Level::error,
             cat(id_of(delivery), ": ", removed ? std::string("removed") : removed.error().text));
@@ -240,7 +240,15 @@ void Settler::schedule(Delivery& delivery) {
   auto next = delivery.counted
                   ? next_attempt(delivery.why, now, policy_, delivery.in_doubt, random_number())
                   : next_look(arrival, now, policy_);
-  if (delivery.until && !delivery.in_doubt) next = std::max(*delivery.until, now);
+  if (delivery.until && *delivery.until > now && !delivery.in_doubt) {
+    const bool own_cause = std::any_of(delivery.delayed.begin(), delivery.delayed.end(),
+                                       [](const Judged& each) { return !each.failing_smarthost; });
+    // Should the smarthost mean this message, others must not wait behind it once more.
+    const auto rest = *delivery.until + (delivery.answered ? behind_others : seconds(0));
+    // A time beyond the longest wait would count as a wrong clock's.
+    const auto furthest = now + policy_.longest + policy_.longest / 6;
+    next = std::min(own_cause ? std::min(next, rest) : rest, furthest);
+  }
   const auto set = delivery.lease.set_next_attempt(next);
   delivery.scheduled = static_cast<bool>(set);
   if (!set) base::log("qmgr", Level::warning, set.error().text);
@@ -249,13 +257,13 @@ void Settler::schedule(Delivery& delivery) {
 void Settler::finish(Delivery& delivery) {
   // Told to stop, the flush leaves what failed as it is: it stays due, and is found out again.
   const bool stopped = stop_requested();
+  report_success(delivery);
   if (stopped && !delivery.in_doubt && !delivery.lease.all_done()) return;
   if (delivery.counted) count_attempt(delivery.why, delivery.leased_at);
   if (!stopped) {
     expire(delivery);
     bounce(delivery);
   }
-  report_success(delivery);
   if (remove_if_done(delivery)) return;
   if (!stopped) tell_of_delay(delivery);
   if (const auto saved = store::save_why(spool_, delivery.lease.name().id, delivery.why); !saved)

@@ -52,6 +52,7 @@ class Settler {
   RetryPolicy policy_;
   Bouncer bouncer_;
   bool unrecordable_ = false;
+  bool reports_owed_ = false;  // a success report of the entry at hand could not be stored
 };
 
 /// Whether the sender of this recipient's message wants a notice of that kind (RFC 3461 section

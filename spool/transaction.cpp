@@ -379,10 +379,11 @@ void Session::reset_server(Attempt& attempt) {
 void Session::run(Attempt& attempt) {
   auto state = envelope(attempt);
   if (state && attempt.data && attempt.accepted > 0 && attempt.mail->positive()) {
+    // What is left over is decided about in another transaction.
+    for (const auto i : attempt.left_over)
+      attempt.outcomes[i] =
+          Outcome{Outcome::Kind::delayed, {4, 5, 3}, "the server takes no more recipients at once"};
     if (attempt.data->intermediate()) {
-      // What is left over is decided about in another transaction.
-      for (const auto i : attempt.left_over)
-        attempt.outcomes[i] = Outcome{Outcome::Kind::delayed, {4, 5, 3}, "another one follows"};
       state = message(attempt);
     } else {
       attempt.decide(outcome_of(*attempt.data, "DATA command", peer_));

@@ -28,7 +28,9 @@ void close_others(int keep) {
   ::close_range(static_cast<unsigned>(keep + 1), ~0U, 0);
 }
 
-[[noreturn]] void become_session(int socket, pid_t parent, const Account& account) {
+// noexcept: what the standard library throws must not unwind into the flush's own objects, which
+// end other workers and write to the spool.
+[[noreturn]] void become_session(int socket, pid_t parent, const Account& account) noexcept {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(0);
   ::prctl(PR_SET_DUMPABLE, 0);  // it will hold the password

@@ -32,8 +32,6 @@ class Worker {
   /// Give it a job behind those that it has. Its descriptor is passed on; the job's recipients are
   /// counted, nothing of it is kept. Errors: io (the worker is no more of use).
   base::Result<> give(const Job& job);
-  /// How many jobs were given and not answered.
-  std::size_t jobs() const { return recipients_.size(); }
   /// The last answer is recorded: the next message's text may leave.
   void recorded();
   /// To be polled for reading; then call next().

@@ -67,7 +67,7 @@ tls       --  --  --  --    --    --    --   DD    --      .     --      .      
 ehlo-tls  DD  DD  --  --    --    --    --   DD    --      --    --      DD      DD       DD
 ehlo-own  --  --  --  --    --    --    --   DD    --      --    --      --      --       --
 auth      --  --  --  --    --    --    --   DD    --      DD    --      --      --       --
-challenge --  --  --  --    --    --    --   DD    --      DD    --      --      --       --
+challenge --  --  --  --    --    --    --   DD    --      DD    --      --      -*       --
 mail      -D  BD  --  --    --    --    --   DD    --      DD    --      BD      --       -D
 rcpt      dD  bD  -D  -D    -D    -D    -D   DD    -D      DD    -D      bD      -D       -D
 data      -D  BD  -D  -D    -D    -D    -D   DD    -D      DD    -D      BD      -D       -D

@@ -65,8 +65,18 @@ TEST_CASE("probation: two are believed when there is no third") {
   CHECK(!probation.waiting());
 }
 
-TEST_CASE("probation: one that is not refused whole makes all others believed") {
-  for (const auto* good : {"s", "d", "fs", "F"}) {
+TEST_CASE("probation: a delay and what we know ourselves neither count nor clear") {
+  for (const auto* other : {"d", "fd", "F"}) {
+    Probation probation;
+    (void)probation.judge(answer(1, "f"));
+    CHECK(probation.judge(answer(2, other)).ready.size() == 1);
+    (void)probation.judge(answer(3, "f"));
+    CHECK(probation.judge(answer(4, "f")).condemned == 0);
+  }
+}
+
+TEST_CASE("probation: a message that is taken for somebody makes all others believed") {
+  for (const auto* good : {"s", "fs"}) {
     CAPTURE(good);
     Probation probation;
     (void)probation.judge(answer(1, "f"));
