@@ -122,8 +122,9 @@ Result<bool> receive_all(int socket, char* buffer, std::size_t size, base::Fd& d
     TRY(wait(socket, deadline, stop));
     const auto got = receive_some(socket, buffer, size, descriptor);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    // Who ends with something unread resets the channel; all that it said was read by then.
+    if (got == 0 || (got < 0 && errno == ECONNRESET)) return false;
     if (got < 0) return base::system_error(Kind::io, "session worker", "receive", errno);
-    if (got == 0) return false;
     buffer += got;
     size -= static_cast<std::size_t>(got);
   }

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import time
 
@@ -164,3 +165,30 @@ def test_a_smarthost_that_says_nothing_to_mail_costs_one_timeout_a_run(account, 
     queue(account, 3)
     assert account.flush().returncode == 0
     assert server.verbs.count("MAIL") == len(server.connections) == 1 and len(account.entries()) == 3
+
+
+def test_a_run_that_waits_for_a_server_rests(account, smtpd):
+    server = smtpd({"dot": [None, None, None, Delay(2)]})
+    account.relay_through(server, security="none", connections=1)
+    queue(account, 40)
+    flush = subprocess.Popen([account.programs["postbag-flush"]], env=account.env, cwd=account.work)
+    _, status, used = os.wait4(flush.pid, 0)
+    flush.returncode = os.waitstatus_to_exitcode(status)
+    assert flush.returncode == 0 and len(server.messages) == 40
+    assert used.ru_utime + used.ru_stime < 1, used  # of more than two seconds
+
+
+def test_sigterm_ends_a_run_whose_server_is_silent(account, smtpd):
+    stalled = Gate()
+    server = smtpd({"mail": stalled})
+    account.relay_through(server, security="none")
+    queue(account, 4)
+    flush = subprocess.Popen([account.programs["postbag-flush"]], env=account.env, cwd=account.work)
+    stalled.wait_reached()
+    start = time.monotonic()
+    flush.send_signal(signal.SIGTERM)
+    assert flush.wait(10) == 0
+    assert time.monotonic() - start < 5
+    assert [entry.statuses for entry in account.entries()] == ["."] * 4
+    assert not (account.spool / "run/host.-").exists()  # being told to stop is no failure of the smarthost
+    stalled.open()
