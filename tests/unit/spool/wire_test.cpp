@@ -79,9 +79,9 @@ std::string received(std::string_view wire) {
   std::string text;
   for (auto line : lines) {
     REQUIRE(line != ".");
-    REQUIRE(line.size() <= 998);
     REQUIRE(line.find_first_of("\r\n") == std::string_view::npos);
     if (line.starts_with('.')) line.remove_prefix(1);
+    REQUIRE(line.size() <= 998);
     text += cat(line, "\n");
   }
   return text;
@@ -169,6 +169,21 @@ TEST_CASE("dot stuffer: a line of 998 bytes stays, a longer one is broken") {
   CHECK(stuffed(full) == cat(full, "\r\n.\r\n"));
   CHECK(stuffed(cat(full, "y\n")) == cat(full, "\r\n y\r\n.\r\n"));
   CHECK(stuffed(cat(full, full)) == cat(full, "\r\n ", full.substr(1), "\r\n x\r\n.\r\n"));
+}
+
+TEST_CASE("dot stuffer: no line up to 998 bytes changes, whatever stands at its ends") {
+  const std::string_view ends[] = {"a",        "\xfc",    "\xe2", "\xf0\x9f", "\xf0\x9f\x93",
+                                   "\xc3\xbc", "\xff\xf0"};
+  for (const std::string_view begin : {".", "x"}) {
+    for (const auto end : ends) {
+      for (std::size_t size = 990; size <= 998; ++size) {
+        const auto line = cat(begin, std::string(size - 1 - end.size(), 'x'), end, "\n");
+        CAPTURE(line);
+        CHECK(received(stuffed(line)) == line);
+        CHECK(in_pieces(spool::DotStuffer(), line, 1) == stuffed(line));
+      }
+    }
+  }
 }
 
 TEST_CASE("dot stuffer: a line is broken between characters") {
@@ -342,6 +357,10 @@ TEST_CASE("requoter: long lines are broken, other bytes escaped, all else stays"
       {"=Z", "=Z"},
       {"=ZZ\n", "=ZZ\n"},
       {"a\xe9\0\r\tb"s, "a=E9=00=0D\tb"},
+      {"a=\xc3\xbc=\x01\x63==\xfc", "a=3D=C3=BC=3D=01c==FC"},
+      {cat(std::string(74, 'a'), "=\xe9"), cat(std::string(74, 'a'), "=\n=3D=E9")},
+      {cat(std::string(75, 'a'), "=\nb"), cat(std::string(75, 'a'), "=\nb")},
+      {cat(std::string(75, 'a'), "= b"), cat(std::string(75, 'a'), "=\n= b")},
       {std::string(76, 'a'), cat(std::string(75, 'a'), "=\na")},
       {cat(std::string(74, 'a'), "=3D"), cat(std::string(74, 'a'), "=\n=3D")},
       {cat(std::string(75, 'a'), "-b"), cat(std::string(75, 'a'), "=\n=2Db")},
