@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lib/base/text.h"
+#include "lib/rfc/address.h"
 #include "spool/mime.h"
 
 namespace spool {
@@ -54,17 +55,24 @@ std::string encoded_words(std::string_view text) {
 
 struct Word {
   std::string text;  ///< without quotes
+  std::string raw;
   bool encoded = false;
+  std::string gap = " ";  ///< the blanks before it
 };
 
-/// Words joined by a space each; those from `first` up to `last` as encoded words. White space
+/// Words joined by their blanks; those from `first` up to `last` as encoded words where they hold
+/// 8-bit text, else as they are: quotes may hold what else would be another address. White space
 /// between two encoded words means nothing, so that the space is encoded where one stands beside.
 void put_run(const std::vector<Word>& words, std::size_t first, std::size_t last,
              std::string& out) {
-  std::string text = first > 0 && words[first - 1].encoded ? " " : "";
-  for (std::size_t i = first; i < last; ++i) text += cat(i == first ? "" : " ", words[i].text);
+  std::string text = first > 0 && words[first - 1].encoded ? " " : "", raw;
+  for (std::size_t i = first; i < last; ++i) {
+    const std::string_view gap = i == first ? "" : std::string_view(words[i].gap);
+    text += cat(gap, words[i].text);
+    raw += cat(gap, words[i].raw);
+  }
   if (last < words.size() && words[last].encoded) text.push_back(' ');
-  out.append(has_eight_bit(text) ? encoded_words(text) : text);
+  out.append(has_eight_bit(text) ? encoded_words(text) : raw);
 }
 
 /// Words that lie between encoded ones are one run each; narrow: only from a run's first 8-bit word
@@ -73,10 +81,10 @@ std::string joined(const std::vector<Word>& words, bool narrow) {
   std::string out;
   const auto eight_bit = [&](std::size_t i) { return has_eight_bit(words[i].text); };
   for (std::size_t begin = 0; begin < words.size();) {
-    if (!out.empty()) out.push_back(' ');
+    if (!out.empty()) out.append(words[begin].gap);
     std::size_t end = begin + 1;
     if (words[begin].encoded || (narrow && !eight_bit(begin))) {
-      out.append(words[begin].text);
+      out.append(words[begin].raw);
       begin = end;
       continue;
     }
@@ -84,29 +92,32 @@ std::string joined(const std::vector<Word>& words, bool narrow) {
     const auto next = end;
     while (narrow && end > begin + 1 && !eight_bit(end - 1)) --end;
     put_run(words, begin, end, out);
-    for (; end < next; ++end) out.append(" ").append(words[end].text);
+    for (; end < next; ++end) out.append(words[end].gap).append(words[end].raw);
     begin = next;
   }
   return out;
 }
 
 std::string unstructured(std::string_view text) {
+  constexpr std::string_view whites = " \t\r\n";
   std::vector<Word> words;
-  for (std::size_t at = 0; at < text.size();) {
-    std::size_t end = at;
-    while (end < text.size() && !white(text[end])) ++end;
-    if (end > at) words.push_back({std::string(text.substr(at, end - at)), false});
-    at = end + 1;
+  for (std::size_t at = 0;;) {
+    const auto begin = text.find_first_not_of(whites, at);
+    if (begin == npos) return joined(words, true);
+    const auto gap = text.substr(at, begin - at);
+    at = std::min(text.find_first_of(whites, begin), text.size());
+    const std::string word(text.substr(begin, at - begin));
+    const bool folded = gap.find_first_of("\r\n") != npos;
+    words.push_back({word, word, encoded_word(word), folded ? " " : std::string(gap)});
   }
-  for (auto& word : words) word.encoded = encoded_word(word.text);
-  return joined(words, true);
 }
 
 /// Structured text (address lists and others) with its phrases and comments in ASCII.
 class Structured {
  public:
   explicit Structured(std::string_view text) : text_(text) {}
-  /// failed(): 8-bit text stands where no encoded word may.
+  /// failed(): 8-bit text stands where no encoded word may; it is made one nevertheless, but for
+  /// that in a domain literal.
   std::string ascii() {
     while (at_ < text_.size()) step();
     end_run(false);
@@ -175,34 +186,32 @@ class Structured {
     else at_ = std::min(text_.find_first_of(ends, at_ + 1), text_.size());
     const auto raw = text_.substr(begin, at_ - begin);
     run_.append(raw);
-    if (!raw.starts_with('"')) return words_.push_back({std::string(raw), encoded_word(raw)});
+    Word word{std::string(raw), std::string(raw), encoded_word(raw)};
     const bool closed = raw.size() > 1 && raw.ends_with('"');
-    words_.push_back({plain(raw.substr(1, raw.size() - (closed ? 2 : 1))), false});
+    if (raw.starts_with('"')) word.text = plain(raw.substr(1, raw.size() - (closed ? 2 : 1)));
+    words_.push_back(std::move(word));
   }
 
   /// Whether the words before a comment are a phrase: a '<' or ':' comes before the element's end.
-  bool phrase_follows() const {
+  bool phrase_follows() {
     if (inside_ || domain_) return false;
-    const auto mark = text_.find_first_of("<:,;@", at_);
-    return mark != npos && (text_[mark] == '<' || text_[mark] == ':');
+    if (mark_ < at_) mark_ = std::min(text_.find_first_of("<:,;@", at_), text_.size());
+    return mark_ < text_.size() && (text_[mark_] == '<' || text_[mark_] == ':');
   }
 
   void end_run(bool phrase) {
     const auto tail = run_.find_last_not_of(" \t\r\n") + 1;
-    if (!has_eight_bit(run_)) {
-      out_.append(run_);
-    } else if (phrase) {
-      out_.append(joined(words_, false)).append(run_.substr(tail));
-    } else {
-      failed_ = true;
-    }
+    const bool fits = !has_eight_bit(run_);
+    failed_ |= !fits && !phrase;
+    if (fits) out_.append(run_);
+    else out_.append(joined(words_, !phrase)).append(run_.substr(tail));
     run_.clear();
     words_.clear();
   }
 
   std::string_view text_;
-  std::size_t at_ = 0;
-  std::string out_, run_;  // run_: words since the last special, raw
+  std::size_t at_ = 0, mark_ = 0;  // mark_: the last one that phrase_follows() found
+  std::string out_, run_;          // run_: words since the last special, raw
   std::vector<Word> words_;
   bool inside_ = false, domain_ = false, failed_ = false;
 };
@@ -264,6 +273,25 @@ std::string with_extended_parameters(std::string_view body) {
   return out;
 }
 
+/// Whether a well-formed mailbox has an address that is not ASCII.
+bool eight_bit_address(std::string_view list) {
+  rfc::AddressList mailboxes(list);
+  while (const auto mailbox = mailboxes.next()) {
+    const bool address = mailbox->problem.empty() && mailbox->address.find('@') != npos;
+    if (address && has_eight_bit(mailbox->address)) return true;
+  }
+  return false;
+}
+
+/// Malformed elements, which are nobody's address, are text.
+std::string ascii_list(std::string_view list, bool& address) {
+  Structured reader(list);
+  std::string out = reader.ascii();
+  const bool text_left = has_eight_bit(out);
+  if (reader.failed() || text_left) address |= eight_bit_address(list);
+  return text_left ? unstructured(list) : out;
+}
+
 bool unstructured_field(rfc::Field kind, std::string_view name) {
   constexpr std::string_view identifiers[] = {"In-Reply-To", "References",     "Content-ID",
                                               "List-Id",     "DKIM-Signature", "Autocrypt"};
@@ -282,12 +310,7 @@ std::string ascii_field(std::string_view field, bool& address) {
   const auto content = field.substr(0, field.find_last_not_of(" \t\r\n") + 1).substr(colon + 1);
   const auto first = std::min(content.find_first_not_of(" \t\r\n"), content.size());
   const auto blanks = content.substr(0, first), body = content.substr(first);
-  if (rfc::holds_addresses(kind)) {
-    Structured list(body);
-    const std::string out = list.ascii();
-    address |= list.failed() || has_eight_bit(out);
-    return cat(begin, blanks, out, "\n");
-  }
+  if (rfc::holds_addresses(kind)) return cat(begin, blanks, ascii_list(body, address), "\n");
   if (kind == rfc::Field::content_type || base::iequals(name, "Content-Disposition"))
     return cat(begin, blanks, with_extended_parameters(body), "\n");
   if (!unstructured_field(kind, name)) return hexed(field);

@@ -86,7 +86,9 @@ void RecodeScanner::settle(bool whole) {
     // What belongs to the empty line is nothing; a message in it begins a header of its own.
     end_header(line_begin_, line_begin_ + 1);
   } else if (!taken) {
-    while (in_header_ && !header_line(whole)) end_header(line_begin_, line_begin_);
+    bool ended = false;
+    for (; in_header_ && !header_line(whole); ended = true) end_header(line_begin_, line_begin_);
+    if (ended && whole && line.starts_with("--") && at_delimiter()) return line_.clear();
     first_header_line_ = false;
     line_.clear();
     return content(line);
@@ -129,6 +131,10 @@ bool RecodeScanner::at_delimiter() {
     const bool open = frame.part.composition == Composition::multipart && !frame.closed &&
                       (i + 1 < frames_.size() || !in_header_);
     if (!open || !delimits(line_, frame.part.boundary, closing)) continue;
+    if (closing && !frame.started) {  // readers take it and all around for the multipart's text
+      frames_[i].closed = true;
+      return false;
+    }
     delimiter(i, closing);
     return true;
   }

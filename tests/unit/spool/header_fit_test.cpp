@@ -30,6 +30,21 @@ TEST_CASE("fit_header: 8-bit text finds its form in each kind of field") {
       {"To: a@\xc3\xb6\n", "address"},
       {"To: x <a@\xc3\xb6>\n", "address"},
       {"To: \"\xc3\xb6\"@b\n", "address"},
+      {"From: \"evil@x.com, D\" =?utf-8?q?x?= \xc3\xb6 <a@b>\n",
+       "From: \"evil@x.com, D\" =?utf-8?q?x?= =?UTF-8?B?IMO2?= <a@b>\n"},
+      {"From: \xc3\xb6 =?utf-8?q?x?= a \"b,\" <a@b>\n",
+       "From: =?UTF-8?B?w7Yg?= =?utf-8?q?x?= a \"b,\" <a@b>\n"},
+      // What is malformed is nobody's address.
+      {"To: J\xc3\xb6rg M\n", "To: =?UTF-8?B?SsO2cmc=?= M\n"},
+      {"To: x \xc3\xb6 M a@b.c\n", "To: x =?UTF-8?B?w7Y=?= M a@b.c\n"},
+      {"Cc: \"\xc3\xb6\" a@b.c\n", "Cc: =?UTF-8?B?w7Y=?= a@b.c\n"},
+      {"To: <a@b.c> \xc3\xb6, \"x,\" <d@e>\n", "To: <a@b.c> =?UTF-8?B?w7Y=?=, \"x,\" <d@e>\n"},
+      {"To: \xc3\xb6 M (a@b.c)\n", "To: =?UTF-8?B?w7Y=?= M (a@b.c)\n"},
+      {"Errors-To: \xc3\xb6\n", "Errors-To: =?UTF-8?B?w7Y=?=\n"},
+      {"To: a@[\xc3\xb6\n", "To: =?UTF-8?B?YUBbw7Y=?=\n"},
+      {"To: \xc3\xb6 M, a@\xc3\xb6\n", "address"},
+      {"Subject: a  b   \xc3\xb6  c  \xc3\xb6   d\n",
+       "Subject: a  b   =?UTF-8?B?w7YgIGMgIMO2?=   d\n"},
       {"Content-Type: a/b; name=\"\xc3\xa9.txt\"; x=y\n",
        "Content-Type: a/b;\n name*=utf-8''%C3%A9.txt; x=y\n"},
       {"Content-Disposition: inline; filename=\xe9\n",
@@ -47,6 +62,13 @@ TEST_CASE("fit_header: 8-bit text finds its form in each kind of field") {
     if (expected != "address") CHECK(ascii(expected) == expected);
   }
   CHECK(spool::fit_header("Subject: \xc3\xa9\n", false).text == "Subject: \xc3\xa9\n");
+}
+
+TEST_CASE("fit_header: very many comments are no work") {
+  std::string comments;
+  for (int i = 0; i < 300'000; ++i) comments += "(a)";
+  CHECK(ascii(cat("From: \xc3\xb6", comments, " <a@b>\n"))
+            .starts_with("From: =?UTF-8?B?w7Y=?=(a)(a)"));
 }
 
 TEST_CASE("fit_header: a long file name goes in pieces") {

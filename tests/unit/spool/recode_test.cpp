@@ -70,6 +70,15 @@ TEST_CASE("recode: which line is a delimiter") {
        outer + "--bb\nContent-Transfer-Encoding: quoted-printable\n\n--bbb=E9\n--bb--\n"},
       // A part without header, or without anything.
       {outer + "--bb\n\xe9\n--bb\n--bb--\n", outer + "--bb\n" + coded + "--bb\n--bb--\n"},
+      // Directly behind a header.
+      {"Content-Type: multipart/mixed; boundary=b\n--b\n\n\xe9\n--b--\n",
+       "Content-Type: multipart/mixed; boundary=b\n--b\n" + coded + "--b--\n"},
+      {outer + "--bb\nA: b\n--bb\n\n\xe9\n--bb\nA: b\n--b\n\xe9\n--b--\n",
+       outer + "--bb\nA: b\n--bb\n" + coded + "--bb\nA: b\n--b\n" + coded + "--b--\n"},
+      // An end without a beginning.
+      {"Content-Type: multipart/mixed; boundary=b\n\n\xe9\n--b--\n\xe9\n",
+       "Content-Type: multipart/mixed; boundary=b\nMIME-Version: "
+       "1.0\nContent-Transfer-Encoding: quoted-printable\n\n=E9\n--b--\n=E9\n"},
   };
   for (const auto& row : table) {
     CAPTURE(row.before);
