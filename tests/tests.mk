@@ -4,6 +4,8 @@ PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider
 FUZZ_CXX ?= clang++-14
 SECONDS ?= 60
 
+# What a program test uses of the benchmarks.
+relay_beds := $(addprefix $(B)/bench/,sink floor_relay)
 fuzz_names := $(basename $(notdir $(filter-out %/replay_main.cpp,$(wildcard tests/fuzz/*.cpp))))
 program_objects := $(call without_main,$(sendmail_objects) $(mailq_objects) $(spool_objects))
 
@@ -29,7 +31,7 @@ $(B)/tests/clock.so: tests/support/clock.c
 
 .SECONDARY:
 .PHONY: tests
-tests: $(programs) $(B)/tests/unit $(fuzz_names:%=$(B)/tests/replay-%) $(B)/tests/faultrun $(B)/tests/clock.so
+tests: $(programs) $(B)/tests/unit $(fuzz_names:%=$(B)/tests/replay-%) $(B)/tests/faultrun $(B)/tests/clock.so $(relay_beds)
 
 .PHONY: setup check check-unit check-corpus check-cli check-crash
 setup:
@@ -73,7 +75,7 @@ demo:
 	@$(MAKE) --no-print-directory all
 	@tests/support/demo.sh $(B)/bin
 
-bench_programs := $(addprefix $(B)/bench/,pairs floor_submit floor_list make_spool)
+bench_programs := $(addprefix $(B)/bench/,pairs floor_submit floor_list make_spool raw_sender) $(relay_beds)
 
 $(B)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)

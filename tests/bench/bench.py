@@ -1,6 +1,6 @@
 """make bench: the programs beside floor programs, which make the same system calls and do nothing else.
 
-    bench.py BUILD [--pairs N] [--entries N]
+    bench.py BUILD [--pairs N] [--entries N] [--rounds N] [--only submission|relay]
 
 Each comparison is one run, A B A B …, and its ratio is the median of the ratios of the pairs: what disturbs the
 machine disturbs both halves of a pair. Ends with 1 when an aim is missed. Uses nothing but BUILD and temporary folders.
@@ -22,10 +22,10 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS))
 
 # pylint: disable=wrong-import-position
+from relay import RelayBench  # noqa: E402
 from support.account import Account  # noqa: E402
 from support.certs import Certificates  # noqa: E402
 from support.postfix import PEERS, Postfix  # noqa: E402
-from support.smtpd import Server  # noqa: E402
 
 MESSAGE = b"Subject: hi\n\nhello\n"
 RECIPIENT = "bob@example.org"
@@ -82,6 +82,14 @@ class Bench:
 
     # What is measured.
 
+    def submissions(self, memory):
+        self.linkage()
+        self.submission(self.folder / "submission", "on disk", 1.5)
+        if memory:
+            self.submission(memory / "submission", "in memory", None)
+        self.peers()
+        self.full_queue()
+
     def submission(self, folder, what, aim):
         account = Account(folder, self.programs)
         sendmail = [self.programs["sendmail"], "-odq", RECIPIENT]
@@ -106,25 +114,6 @@ class Bench:
         times = self.pairs(count, account, [self.programs["postbag-flush"]], [*floor, "stat"])
         self.show(f"an idle flush over {entries} messages", ("postbag-flush", "floor"), times, 2)
         assert len(os.listdir(account.spool / "queue")) == entries
-
-    def delivery(self):
-        """From the start of sendmail to the moment in which the smarthost says 250."""
-        moments = []
-        account = Account(self.folder / "delivery", self.programs)
-        with Server({"dot": lambda _: moments.append(time.monotonic())}) as server:
-            account.relay_through(server, security="none")
-            taken, returned = [], []
-            for count in range(1, 31):
-                start = time.monotonic()
-                done = account.sendmail(RECIPIENT, input=MESSAGE)
-                returned.append(time.monotonic() - start)
-                assert done.returncode == 0, done
-                server.wait_for(count)
-                taken.append(moments[-1] - start)
-                account.wait_until_idle()
-        print(f"from the start of sendmail to the smarthost's 250 (plain, loopback): "
-              f"{statistics.median(taken) * 1000:.1f} ms; sendmail ended after "
-              f"{statistics.median(returned) * 1000:.1f} ms\n")
 
     def linkage(self):
         for name in ("sendmail", "mailq"):
@@ -166,18 +155,17 @@ def main():
     parser.add_argument("build", type=Path)
     parser.add_argument("--pairs", type=int, default=300)
     parser.add_argument("--entries", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=3, help="of the relays")
+    parser.add_argument("--only", choices=("submission", "relay"))
     counts = parser.parse_args()
     build = counts.build.resolve()
     folder, memory = Path(tempfile.mkdtemp(prefix="bench-", dir=build)), memory_folder()
     try:
         bench = Bench(build, folder, counts)
-        bench.linkage()
-        bench.submission(folder / "submission", "on disk", 1.5)
-        if memory:
-            bench.submission(memory / "submission", "in memory", None)
-        bench.peers()
-        bench.full_queue()
-        bench.delivery()
+        if counts.only != "relay":
+            bench.submissions(memory)
+        if counts.only != "submission":
+            RelayBench(bench, memory, counts.rounds).run()
     finally:
         for each in filter(None, (folder, memory)):
             shutil.rmtree(each)
