@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "lib/base/text.h"
 
@@ -41,19 +42,20 @@ Result<> set_action(Options& options, Action action, std::string_view name) {
   return {};
 }
 
-Result<> set_form(Options& options, Form form, std::string_view name) {
-  if (options.form != Form::postfix && options.form != form)
+/// named: by an option before this one, if any was.
+Result<> set_form(std::optional<Form>& named, Form form, std::string_view name) {
+  if (named.value_or(form) != form)
     return Error{Kind::usage, cat("--", name, ": one form of the listing at a time")};
-  options.form = form;
+  named = form;
   return {};
 }
 
-Result<> take_option(Options& options, const base::Option& option) {
-  if (option.name == "json") return set_form(options, Form::json, option.name);
-  if (option.name == "count") return set_form(options, Form::count, option.name);
+Result<> take_option(Options& options, std::optional<Form>& form, const base::Option& option) {
+  if (option.name == "json") return set_form(form, Form::json, option.name);
+  if (option.name == "count") return set_form(form, Form::count, option.name);
   if (option.name == "format") {
-    if (option.value == "sendmail") return set_form(options, Form::sendmail, option.name);
-    if (option.value == "postfix") return {};
+    if (option.value == "sendmail") return set_form(form, Form::sendmail, option.name);
+    if (option.value == "postfix") return set_form(form, Form::postfix, option.name);
     return Error{Kind::usage,
                  cat("--format=", base::printable(option.value), ": neither postfix nor sendmail")};
   }
@@ -72,14 +74,13 @@ std::optional<Action> question(const base::CommandLine& line) {
   return std::nullopt;
 }
 
-Result<> check_ids(const Options& options) {
+Result<> check_ids(const Options& options, bool form_named) {
   if (!takes_ids(options.action)) {
     if (options.ids.empty()) return {};
     return Error{Kind::usage, cat(base::printable(options.ids[0]),
                                   ": what shall be done with it? See mailq --help")};
   }
-  if (options.form != Form::postfix)
-    return Error{Kind::usage, "--json, --count and --format are for a listing only"};
+  if (form_named) return Error{Kind::usage, "--json, --count and --format are for a listing only"};
   if (options.ids.empty()) return Error{Kind::usage, "no queue ID given"};
   for (const auto& id : options.ids)
     if (id.starts_with('-'))
@@ -96,9 +97,11 @@ Result<Options> parse_options(base::Args args) {
     options.action = *asked;
     return options;
   }
-  for (const auto& option : line.options) TRY(take_option(options, option));
+  std::optional<Form> form;
+  for (const auto& option : line.options) TRY(take_option(options, form, option));
+  options.form = form.value_or(Form::postfix);
   options.ids = std::move(line.operands);
-  TRY(check_ids(options));
+  TRY(check_ids(options, form.has_value()));
   return options;
 }
 

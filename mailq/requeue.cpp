@@ -46,7 +46,8 @@ Requeued requeued(const store::Entry& entry) {
     const auto& recipient = entry.envelope.recipients[i];
     const bool waits = entry.done[i] == store::pending;
     auto back = waits ? submitted(recipient) : recipient;
-    if (waits && !seen.insert(back.original + static_cast<char>(back.kind)).second) continue;
+    const auto& name = back.original.empty() ? back.address : back.original;
+    if (waits && !seen.insert(name + static_cast<char>(back.kind)).second) continue;
     recipients.push_back(std::move(back));
     made.statuses.push_back(entry.done[i]);
   }

@@ -72,6 +72,9 @@ TEST_CASE("mailq options: what is not understood changes nothing") {
                             {"--count", "--retry", "A"},
                             {"--format=exim"},
                             {"--format=sendmail", "--json"},
+                            {"--format=postfix", "--json"},
+                            {"--count", "--format=postfix"},
+                            {"--format=postfix", "--hold", "A"},
                             {"--format=sendmail", "--hold", "A"},
                             {"--json=1"},
                             {"--delete=A"}}) {

@@ -38,6 +38,9 @@ TEST_CASE("requeue: what was not expanded stays as it is") {
             entry({to(Kind::unqualified, "root", "root"), to(Kind::address, "a@x.test", "a@x.test"),
                    to(Kind::mailbox, "\\jane", "jane")},
                   "..."))) == ".u0 root root\n.a0 a@x.test a@x.test\n.m0 \\jane jane\n");
+  CHECK(shown(manage::requeued(
+            entry({to(Kind::address, "", "a@x.test"), to(Kind::address, "", "b@x.test")}, ".."))) ==
+        ".a0  a@x.test\n.a0  b@x.test\n");
 }
 
 TEST_CASE("requeue: the members of a list become the list again, once") {
