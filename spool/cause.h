@@ -14,7 +14,7 @@ enum class Cause {
   refused,         ///< a 5xx to MAIL, RCPT, DATA or the final dot that is not about our set-up
   too_large,       ///< larger than the SIZE that the server offers (RFC 1870)
   needs_utf8,      ///< an address needs SMTPUTF8, which is not offered (RFC 6531)
-  cannot_convert,  ///< signed, and not in a form that the server takes
+  cannot_convert,  ///< not in a form that the server takes, and it may not be recoded
   error_route,     ///< [routes] says so
   loop,            ///< too many Received fields
   expired,         ///< tried often enough, for longer than spool.lifetime

@@ -333,32 +333,38 @@ class Quotes {
   int depth_ = 0;
 };
 
-/// Where to fold: the last blank at or before largest_line that text follows, outside quotes and
-/// comments if there is one; npos if there is none.
-std::size_t fold_place(std::string_view line) {
+/// Where the next line begins: at the last blank that text follows, or in a list behind the last
+/// comma, outside quotes and comments; else at the last blank inside of them; npos if there is
+/// none. longest: of the line before it.
+std::size_t fold_place(std::string_view line, std::size_t longest, bool list) {
   std::size_t good = npos, any = npos;
   Quotes quotes;
   // A line of a name or of blanks alone would be no gain.
   const auto colon = blank(line[0]) ? npos : line.find(':');
   const auto first = line.find_first_not_of(" \t", colon == npos ? 0 : colon + 1);
-  for (std::size_t i = 0; i <= largest_line && i + 1 < line.size(); ++i) {
+  for (std::size_t i = 0; i <= longest && i + 1 < line.size(); ++i) {
     quotes.see(line[i]);
-    if (blank(line[i]) && !white(line[i + 1]) && i > first) (quotes.inside() ? any : good) = i;
+    if (i <= first || white(line[i + 1])) continue;
+    if (blank(line[i])) (quotes.inside() ? any : good) = i;
+    else if (list && line[i] == ',' && !quotes.inside() && i < longest) good = i + 1;
   }
   return good == npos ? any : good;
 }
 
 /// Appends a field with its long lines folded.
 void put_folded(std::string_view field, std::string& out) {
+  const bool list = rfc::holds_addresses(kind_of(field));
   while (!field.empty()) {
     auto line = field.substr(0, field.find('\n'));
     field.remove_prefix(std::min(line.size() + 1, field.size()));
     if (line.size() > largest_line) line = line.substr(0, line.find_last_not_of(" \t\r") + 1);
-    while (line.size() > largest_line) {
-      const auto place = fold_place(line);
+    for (std::size_t indent = 0; line.size() + indent > largest_line;) {
+      const auto place = fold_place(line, largest_line - indent, list);
       if (place == npos) break;
       out.append(line.substr(0, place)).push_back('\n');
       line.remove_prefix(place);
+      indent = blank(line[0]) ? 0 : 1;
+      out.append(indent, ' ');
     }
     out.append(line).push_back('\n');
   }

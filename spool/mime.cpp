@@ -135,9 +135,13 @@ void note_content_type(std::string_view field, PartHeader& part) {
     part.composition = Composition::fixed;
 }
 
-bool seals(std::string_view field) {
-  return is_one_of(main_value(field), {"multipart/signed", "multipart/encrypted",
-                                       "application/pkcs7-mime", "application/x-pkcs7-mime"});
+/// What it seals.
+void note_seal(std::string_view field, PartHeader& part) {
+  const std::string type = main_value(field);
+  const bool enveloped = is_one_of(type, {"application/pkcs7-mime", "application/x-pkcs7-mime"});
+  const bool other = is_one_of(type, {"multipart/signed", "multipart/encrypted"});
+  part.enveloped = enveloped && (part.enveloped || !part.sealed);
+  part.sealed |= enveloped || other;
 }
 
 Declared declared(std::string_view name) {
@@ -162,7 +166,7 @@ PartHeader part_header(std::string_view header, bool default_message) {
     part.has_version |= kind == rfc::Field::mime_version;
     part.signature |= base::iequals(name_of(field), "DKIM-Signature");
     if (kind == rfc::Field::content_type) {
-      part.sealed |= seals(field);
+      note_seal(field, part);
       if (!std::exchange(typed, true)) note_content_type(field, part);
     }
     if (kind == rfc::Field::content_transfer_encoding && !std::exchange(encoded, true))

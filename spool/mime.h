@@ -38,6 +38,7 @@ struct PartHeader {
   bool digest = false;       ///< parts of it are messages unless they say otherwise
   bool sealed = false;       ///< signed or encrypted: multipart/signed, multipart/encrypted,
                              ///< application/pkcs7-mime; its text may not change
+  bool enveloped = false;    ///< sealed as application/pkcs7-mime alone
   bool signature = false;    ///< a DKIM-Signature is there
   bool has_version = false;  ///< MIME-Version
 };

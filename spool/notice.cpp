@@ -146,6 +146,8 @@ class Writer {
   std::int64_t micros() const { return notice_.now.time_since_epoch().count(); }
 
   bool wanted_whole() const {
+    // What could not be sent makes a notice that cannot be sent.
+    if (std::any_of(notice_.recipients.begin(), notice_.recipients.end(), unfit)) return false;
     if (notice_.ret.empty()) return notice_.original_size <= largest_returned;
     return notice_.ret == "full";
   }
@@ -159,6 +161,13 @@ class Writer {
   }
 
   Charset charset() const { return global_ ? Charset::utf8 : Charset::ascii; }
+
+  /// Whether it is the message itself that could not go: too large, or not in a form that is taken.
+  static bool unfit(const NoticeRecipient& recipient) {
+    constexpr rfc::EnhancedStatus statuses[] = {{5, 3, 4}, {5, 6, 3}, {5, 6, 7}};
+    return std::find(std::begin(statuses), std::end(statuses), recipient.outcome.status) !=
+           std::end(statuses);
+  }
 
   std::string date(base::Time time) const {
     return rfc::date(base::seconds(time), notice_.utc_offset);

@@ -16,7 +16,7 @@ constexpr auto npos = std::string_view::npos;
 constexpr std::size_t undecided_limit = 997;  // no delimiter and no field name is longer
 constexpr std::size_t longest_header = 1 << 20;
 constexpr std::size_t deepest = 100;
-constexpr std::size_t most_edits = 1 << 16;
+constexpr std::size_t most_edits = 1 << 18;
 
 constexpr bool blank(char c) { return c == ' ' || c == '\t'; }
 constexpr bool strange_control(char c) {
@@ -181,6 +181,8 @@ void RecodeScanner::end_header(std::uint64_t header_end, std::uint64_t body_begi
   frame.part = part_header(header_, frame.default_message);
   if (frame.too_deep) frame.part.composition = Composition::leaf;
   judge_header(frame);
+  frame.rewrappable = frame.part.enveloped && frame.part.declared == Declared::base64 &&
+                      !frame.sealed && !(frame.top && frame.part.signature);
   frame.sealed |= frame.part.sealed || (frame.top && frame.part.signature);
   in_header_ = false;
   if (frame.part.composition == Composition::message) push(body_begin, true);
@@ -250,7 +252,7 @@ void RecodeScanner::judge_leaf(Frame& frame, std::uint64_t end) {
     if (frame.fits_not) header_edit(frame, "");
     return;
   }
-  if (frame.sealed) return refuse("a signed or encrypted part");
+  if (frame.sealed && !frame.rewrappable) return refuse("a signed or encrypted part");
   if (frame.too_deep) return refuse("parts nested more than 100 deep");
   if (frame.part.composition == Composition::fixed || frame.part.declared == Declared::other)
     return refuse("a part whose type or encoding does not allow it");

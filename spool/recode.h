@@ -67,6 +67,7 @@ class RecodeScanner {
     bool as_message = false, top = false;
     bool default_message = false;  ///< without a type it is one, being of a digest
     bool sealed = false;           ///< it or what it is part of
+    bool rewrappable = false;  ///< sealed by its base64, which may be set anew, and nothing else
     bool too_deep = false;
     bool started = false, closed = false;  ///< delimiters of a multipart seen
     bool changed = false;                  ///< something in it is recoded

@@ -137,11 +137,24 @@ bool through_generic(Field kind) {
   return std::find(std::begin(fields), std::end(fields), kind) != std::end(fields);
 }
 
+/// The name in a list of one malformed mailbox: what stands before `<`, or all of it where it is
+/// nothing but words; else empty.
+std::string only_name(std::string_view list) {
+  rfc::AddressList mailboxes(list);
+  const auto only = mailboxes.next();
+  if (!only || mailboxes.next()) return "";
+  if (!only->display.empty()) return only->display;
+  const bool words = list.find_first_of("<>@,;:()[]\"\\") == std::string_view::npos;
+  return words ? rfc::unfolded(list) : "";
+}
+
 /// Goes through a header field by field.
 class HeaderRewriter {
  public:
   HeaderRewriter(const Rewriting& rewriting, bool signed_message)
-      : rewriting_(rewriting), replaces_(replaces(rewriting, signed_message)) {}
+      : rewriting_(rewriting),
+        maps_(!signed_message),
+        replaces_(replaces(rewriting, signed_message)) {}
 
   std::string rewrite(std::string_view header) {
     for (auto rest = header; !rest.empty();) {
@@ -162,8 +175,9 @@ class HeaderRewriter {
       return;
     }
     const auto begin = field.substr(0, colon + 1), body = field.substr(colon + 1);
-    const List known = with_addresses(
-        body, rewriting_, [&](const Path& address) { return outside(address, rewriting_); });
+    const List known = with_addresses(body, rewriting_, [&](const Path& address) {
+      return maps_ ? outside(address, rewriting_) : std::nullopt;
+    });
     if (replaces_ && is_author(kind)) return author(begin, body, known, false);
     if (replaces_ && is_agent(kind)) return author(begin, body, known, true);
     out_.append(begin).append(known.text);
@@ -187,13 +201,16 @@ class HeaderRewriter {
     });
     std::string original(body);
     if (!list.whole) {
-      list.text = cat(" ", rewriting_.from.text(), "\n");
+      const std::string name = rfc::phrase(only_name(body)), from = rewriting_.from.text();
+      list.text = name.empty() ? cat(" ", from, "\n") : cat(" ", name, " <", from, ">\n");
       list.changed = true;
       original = cat(" ", rfc::encoded_text(rfc::unfolded(body)), "\n");
     }
     out_.append(begin).append(list.text);
     if (!list.changed || agent) return;
+    if (!out_.ends_with('\n')) out_.push_back('\n');
     out_.append("X-Original-From:").append(original);
+    if (!out_.ends_with('\n')) out_.push_back('\n');
     if (!resent_) reply_to(replaced);
   }
 
@@ -207,7 +224,7 @@ class HeaderRewriter {
   }
 
   const Rewriting& rewriting_;
-  bool replaces_;
+  bool maps_, replaces_;
   bool resent_ = false, has_reply_to_ = false, author_done_ = false, agent_done_ = false;
   std::string out_;
 };

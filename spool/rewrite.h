@@ -53,12 +53,12 @@ struct Rewriting {
 rfc::Path rewritten_sender(const rfc::Path& sender, const Rewriting& rewriting,
                            bool signed_message);
 
-/// The header (LF text with its last LF): addresses of From, Sender, Reply-To, To, Cc and their
-/// Resent- forms go through `generic`. Then each foreign address of From and Sender (of a resent
-/// message: of the latest Resent-From and Resent-Sender) becomes `from`, everything around it
-/// staying to the byte; a From that is no list of addresses is replaced by `from` alone. What From
-/// was goes to X-Original-From, and those of its addresses whose domain is not this machine's to a
-/// Reply-To if there is none.
+/// The header (LF text): addresses of From, Sender, Reply-To, To, Cc and their
+/// Resent- forms go through `generic`, but for those of a signed message. Then each foreign address
+/// of From and Sender (of a resent message: of the latest Resent-From and Resent-Sender) becomes
+/// `from`, everything around it staying to the byte; a From that is no list of addresses is
+/// replaced by `from`, with its name if it is one mailbox. What From was goes to X-Original-From,
+/// and those of its addresses whose domain is not this machine's to a Reply-To if there is none.
 std::string rewritten_header(std::string_view header, const Rewriting& rewriting,
                              bool signed_message);
 

@@ -87,6 +87,21 @@ TEST_CASE("fit_header: long lines are folded at blanks, outside quotes where tha
   // Inside of quotes only where there is no other place.
   CHECK(fitted(cat("X:", long_word, quoted, "\n")) ==
         cat("X:", long_word, "\"a\n ", quoted.substr(3), "\n"));
+  // An address list between its addresses, with or without blanks.
+  std::string list, folded;
+  for (int i = 0; i < 100; ++i) list += "\"a,b\"<a0123456789@x.test>,";
+  for (const char c : fitted(cat("To: ", list, "b@x\n"))) folded += c;
+  CHECK(folded.find(">,\n \"a,b\"<") < 998);
+  CHECK(fitted(folded) == folded);
+  std::string joined = folded;
+  for (auto at = joined.find("\n "); at != std::string::npos; at = joined.find("\n "))
+    joined.erase(at, 2);
+  CHECK(joined == cat("To: ", list, "b@x\n"));
+  for (const auto line : base::split(folded, '\n')) CHECK(line.size() <= 998);
+  const std::string full = cat("To: ", std::string(994, 'a'));
+  CHECK(fitted(cat(full, ",b\n")) == cat(full, ",b\n"));  // the comma has no place
+  CHECK(fitted(cat(full.substr(1), ",b\n")) == cat(full.substr(1), ",b\n"));
+  CHECK(fitted(cat("To:", full.substr(4), ",b\n")) == cat("To:", full.substr(4), ",\n b\n"));
   // No blank that text follows: left for the wire to break.
   for (const auto& hard :
        {cat("X: ", std::string(2000, 'x'), "\n"), cat("X:", std::string(2000, 'x'), "\n")})

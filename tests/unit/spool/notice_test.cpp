@@ -141,6 +141,18 @@ TEST_CASE("notice: what of the original comes back") {
   }
 }
 
+TEST_CASE("notice: of a message that could not go as it is only the header comes back") {
+  for (const rfc::EnhancedStatus status :
+       {rfc::EnhancedStatus{5, 3, 4}, rfc::EnhancedStatus{5, 6, 3}, rfc::EnhancedStatus{5, 6, 7}}) {
+    auto notice = bounce();
+    notice.ret = "full";
+    notice.recipients.push_back(refused("b@example.org"));
+    CHECK(notice_text(notice).whole_original);
+    notice.recipients[1].outcome.status = status;
+    CHECK_FALSE(notice_text(notice).whole_original);
+  }
+}
+
 TEST_CASE("notice: an 8-bit original is declared where it is part of it") {
   auto notice = bounce();
   notice.eight_bit_body = true;

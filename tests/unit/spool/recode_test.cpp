@@ -112,6 +112,19 @@ TEST_CASE("recode: what is sealed goes as it is or not at all") {
   CHECK(recoded("DKIM-Signature: a\nSubject: \xc3\xa9\n\nx\n", eight_bit) ==
         "refused: a signed header");
   CHECK(recoded("Content-Type: application/pkcs7-mime\n\n\xe9\n", seven_bit) == sealed);
+  // Lines are no matter to what is sealed as base64, but to who signed around it.
+  const std::string enveloped =
+      cat("Content-Type: application/pkcs7-mime\nContent-Transfer-Encoding: base64\n\n",
+          std::string(1200, 'A'), "\n");
+  CHECK(recoded(enveloped, eight_bit).find(cat("\n\n", std::string(76, 'A'), "\n")) !=
+        std::string::npos);
+  CHECK(recoded(cat("Content-Type: multipart/mixed; boundary=m\n\n--m\n", enveloped, "--m--\n"),
+                eight_bit)
+            .find(cat("\n\n", std::string(76, 'A'), "\n")) != std::string::npos);
+  CHECK(recoded(cat("Content-Type: multipart/signed; boundary=m\n\n--m\n", enveloped, "--m--\n"),
+                eight_bit) == sealed);
+  CHECK(recoded(cat("DKIM-Signature: a\n", enveloped), eight_bit) == sealed);
+  CHECK(recoded(cat("Content-Type: multipart/signed\n", enveloped), eight_bit) == sealed);
   // One that is only attached seals nothing.
   CHECK(recoded("Content-Type: message/rfc822\n\nDKIM-Signature: a\n\n\xe9\n", seven_bit)
             .ends_with("\n\n=E9\n"));
@@ -130,8 +143,9 @@ TEST_CASE("recode: depth, parts and headers are bounded") {
         "refused: parts nested more than 100 deep");
   CHECK(recoded(nested(5000, "A: b\n\nx\n"), seven_bit) == nested(5000, "A: b\n\nx\n"));
   std::string parts = "Content-Type: multipart/mixed; boundary=b\n\n";
-  for (int i = 0; i < 40'000; ++i) parts += "--b\n\n\xe9\n";
+  for (int i = 0; i < 140'000; ++i) parts += "--b\n\n\xe9\n";
   CHECK(planned(parts, seven_bit).refused == "very many parts");
+  CHECK(planned(parts.substr(0, parts.size() / 14 * 10), seven_bit).refused.empty());
   const std::string header = cat("X: ", std::string(2 << 20, 'x'), "\n");
   CHECK(planned(cat(header, "\nx\n"), seven_bit).edits.empty());
   CHECK(planned(cat(header, "\n\xe9\n"), seven_bit).refused == "a header of more than 1 MiB");

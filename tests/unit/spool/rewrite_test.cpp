@@ -120,7 +120,16 @@ TEST_CASE("rewritten header: only the addresses change; what From was stays legi
        "b@far.test;\nReply-To: a@far.test,\n b@far.test\n"},
       {"From: root\nSender: cron\n",
        "From: me@out.test\nX-Original-From: root\nReply-To: root@lan.test\nSender: me@out.test\n"},
-      {"From: Foo Bar\n", "From: me@out.test\nX-Original-From: Foo Bar\n"},
+      {"From: Foo Bar\n", "From: Foo Bar <me@out.test>\nX-Original-From: Foo Bar\n"},
+      {"From: Mail System <>\n",
+       "From: Mail System <me@out.test>\nX-Original-From: Mail System <>\n"},
+      {"From: \"M, S\" <a b@x>\n",
+       "From: \"M, S\" <me@out.test>\nX-Original-From: \"M, S\" <a b@x>\n"},
+      {"From: \xc3\xb6 x\n",
+       "From: =?UTF-8?Q?=C3=B6_x?= <me@out.test>\nX-Original-From: =?UTF-8?Q?=C3=B6_x?=\n"},
+      {"From: A <>, B <>\n", "From: me@out.test\nX-Original-From: A <>, B <>\n"},
+      {"From: a@b c@d\n", "From: me@out.test\nX-Original-From: a@b c@d\n"},
+      {"From: root@box.test", "From: me@out.test\nX-Original-From: root@box.test\n"},
       {"From: a\x01\x62@far.test\n", "From: me@out.test\nX-Original-From: a b@far.test\n"},
       // Of a resent message the latest resender.
       {"Resent-From: a@box.test\nResent-Sender: b@box.test\nResent-From: c@box.test\nFrom: "
@@ -151,5 +160,6 @@ TEST_CASE("rewritten header: generic goes first and reaches every address field"
   CHECK(header("From: bob\n", rewriting) ==
         "From: me@out.test\nX-Original-From: bob\nReply-To: bob@far.test\n");
   rewriting.from = {};
-  CHECK(header("From: bob\n", rewriting, true) == "From: bob@far.test\n");
+  CHECK(header("From: bob\n", rewriting) == "From: bob@far.test\n");
+  CHECK(header("From: bob\nTo: bob\n", rewriting, true) == "From: bob\nTo: bob\n");
 }
