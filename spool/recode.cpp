@@ -227,6 +227,7 @@ void RecodeScanner::judge_header(Frame& frame) {
   if (facts.eight_bit && !to_ascii && !frame.top) plan_.eight_bit = true;
   if (!frame.fits_not && !facts.bare_cr) return;
   if (frame.sealed) return refuse("a signed or encrypted part");
+  // A long line is folded nevertheless: DKIM's relaxed form does not mind, the simple one breaks.
   if (frame.top && frame.part.signature && (to_ascii || facts.nul))
     return refuse("a signed header");
   if (to_ascii && frame.cut) return refuse("a header of more than 1 MiB with 8-bit text");

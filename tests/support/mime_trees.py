@@ -7,6 +7,7 @@ import re
 
 TEXTS = [b"hello\n", b"Gr\xc3\xbc\xc3\x9fe\n", b"a" * 1100 + b"\n", b"\xc3\xa9" * 700 + b"\n", b"latin \xe9\xff\n", b".\n", b"..x\n",
          b"From me\n", b"--\n", b"--not a boundary\n", b"-- \n", b"trailing blanks \t \n", b"=3D =\n", b"\n", b"\n\n", b"last",
+         b"." + b"x" * 997 + b"\n", b"x" * 997 + b"\xfc\n", b"x" * 995 + b"\xe2\n", b"x" * 996 + b"\xc3\xbc\n",
          b"soft " + b"x" * 70 + b"--B1\n", b"y" * 75 + b"--B1\n", b"z" * 1000 + b"--B1--\n"]
 STRANGE = [b"NUL \0 here\n", b"CR\rin a line\n", bytes(range(1, 10)) * 20 + b"\n", bytes(range(14, 256)) + b"\n"]
 NAMES = [b"plain.txt", "\u00fcn\u00ef \u20ac.txt".encode(), b"a;b.txt", b"x" * 200, "\u00e9".encode() * 90]
@@ -34,6 +35,7 @@ def leaf(rng):
         body = rng.choice([base64.encodebytes, base64.b64encode])(body * 20)
     if encoding == b"quoted-printable":
         body = quopri.encodestring(body).replace(rng.choice([b"=\n", b"nothing"]), b"")
+        body = body.replace(b"hello", rng.choice([b"hello", b"a=\xc3\xbc", b"b=\x01c"]))
     if encoding:
         kind += b"Content-Transfer-Encoding: " + encoding + b"\n"
     return kind, body

@@ -352,7 +352,7 @@ class Session:
             line = self.read_line()
             if fresh and line == b".\r\n":
                 return b"".join(parts)
-            length = len(line) if fresh else length + len(line)
+            length = len(line) - line.startswith(b".") if fresh else length + len(line)  # a stuffed dot is not counted
             self.judge(length <= LONGEST_LINE, "line over 1000 octets")
             parts.append(line[1:] if fresh and line.startswith(b".") else line)
             fresh = line.endswith(b"\r\n")
