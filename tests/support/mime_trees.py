@@ -59,6 +59,8 @@ def multipart(rng, depth):
         child = entity(rng, depth + 1)
         if b"digest" in header and not child.startswith(b"Content-Type"):  # it is a message, and one may not be encoded
             child = b"\n" + message_header(rng) + child
+        if b"digest" not in header and rng.random() < 0.1:
+            child = b"Content-Type: text/plain\nX-Only: a header"  # and no empty line
         body += child + b"\n"
     if count and rng.random() < 0.8:  # Python shows a preamble behind which only the end comes as the body
         body += b"--" + boundary + b"--" + rng.choice([b"", b"\n", b"\nepilogue\n", b" \n\xe9pilogue\n--" + boundary + b"\nno part\n"])
