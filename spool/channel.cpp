@@ -122,8 +122,10 @@ Result<bool> receive_all(int socket, char* buffer, std::size_t size, base::Fd& d
     TRY(wait(socket, deadline, stop));
     const auto got = receive_some(socket, buffer, size, descriptor);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    // Who ends with something unread resets the channel; all that it said was read by then.
-    if (got == 0 || (got < 0 && errno == ECONNRESET)) return false;
+    // Who ends with something unread resets the channel. That is told once; what it said before,
+    // and its end, can be read all the same.
+    if (got < 0 && errno == ECONNRESET) continue;
+    if (got == 0) return false;
     if (got < 0) return base::system_error(Kind::io, "session worker", "receive", errno);
     buffer += got;
     size -= static_cast<std::size_t>(got);
