@@ -64,17 +64,15 @@ std::optional<std::size_t> choose_smarthost(const std::vector<Smarthost>& smarth
   std::optional<std::size_t> general, last;
   for (std::size_t i = 0; i < smarthosts.size(); ++i) {
     const auto& smarthost = smarthosts[i];
+    const bool open = smarthost.recipients.empty();
     if (smarthost.only_routed) continue;
-    if (!for_sender(smarthost, sender, recipient)) {
-      if (sender.null() && !last && smarthost.recipients.empty()) last = i;
-      continue;
-    }
-    if (!smarthost.recipients.empty() && !fits_one(smarthost.recipients, recipient.text()))
-      continue;
-    if (!smarthost.senders.empty() || !smarthost.recipients.empty()) return i;
-    if (!general) general = i;
+    if (!open && !fits_one(smarthost.recipients, recipient.text())) continue;
+    const bool fits = for_sender(smarthost, sender, recipient);
+    if (fits && !(open && smarthost.senders.empty())) return i;
+    auto& place = fits ? general : last;
+    place = place.value_or(i);
   }
-  return general ? general : last;
+  return general || !sender.null() ? general : last;
 }
 
 std::optional<std::size_t> smarthost_for(const Settings& settings, const rfc::Path& sender,
