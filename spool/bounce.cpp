@@ -6,6 +6,7 @@
 #include "lib/base/fd.h"
 #include "lib/base/text.h"
 #include "lib/rfc/header.h"
+#include "spool/mime.h"
 
 namespace spool {
 
@@ -19,27 +20,13 @@ namespace {
 
 constexpr std::size_t longest_header = 1 << 20;
 
-/// Calls f(name, field) for each field of a header, its line ends included.
-template <typename Function>
-void each_field(std::string_view header, Function f) {
-  while (!header.empty()) {
-    std::size_t end = 0;
-    do {
-      const auto line_end = header.find('\n', end);
-      end = line_end == std::string_view::npos ? header.size() : line_end + 1;
-    } while (end < header.size() && (header[end] == ' ' || header[end] == '\t'));
-    const auto field = header.substr(0, end);
-    f(rfc::field_of(field.substr(0, rfc::field_name_length(field))), field);
-    header.remove_prefix(end);
-  }
-}
-
 std::string message_id_in(std::string_view header) {
   std::string id;
-  each_field(header, [&](rfc::Field kind, std::string_view field) {
-    if (kind == rfc::Field::message_id && id.empty())
+  while (!header.empty()) {
+    const auto field = take_field(header);
+    if (kind_of(field) == rfc::Field::message_id && id.empty())
       id = rfc::unfolded(field.substr(field.find(':') + 1));
-  });
+  }
   return id;
 }
 
@@ -102,9 +89,8 @@ std::string header_of(int descriptor, const store::Entry& entry, std::size_t lim
 
 std::size_t hops(std::string_view header) {
   std::size_t count = 0;
-  each_field(header, [&](rfc::Field kind, std::string_view) {
-    if (kind == rfc::Field::received) ++count;
-  });
+  while (!header.empty())
+    if (kind_of(take_field(header)) == rfc::Field::received) ++count;
   return count;
 }
 
