@@ -56,7 +56,8 @@ rfc::Outcome unpack_outcome(Unpacker& unpacker) {
 std::string pack_job(const Job& job) {
   Packer packer;
   packer.number(static_cast<std::uint64_t>(FrameKind::job));
-  packer.text(job.id).text(job.sender.text()).number(job.message_offset).text(job.mail_parameters);
+  packer.text(job.id).text(job.sender.text()).number(job.message_offset);
+  packer.number(job.status_offset).text(job.mail_parameters);
   pack_facts(job.facts, packer);
   packer.number(job.recipients.size());
   for (std::size_t i = 0; i < job.recipients.size(); ++i)
@@ -70,6 +71,7 @@ std::optional<Job> unpack_job(Unpacker& unpacker) {
   job.id = unpacker.text();
   auto sender = rfc::Path::parse(unpacker.text());
   job.message_offset = unpacker.number();
+  job.status_offset = unpacker.number();
   job.mail_parameters = unpacker.text();
   job.facts = unpack_facts(unpacker);
   for (auto left = unpacker.number(); left > 0 && unpacker.ok(); --left) {
@@ -88,7 +90,7 @@ std::string pack_answer(const Answer& answer) {
   Packer packer;
   packer.number(static_cast<std::uint64_t>(FrameKind::answer));
   packer.number(answer.session_failed).number(answer.local_cause).text(answer.relay);
-  packer.number(answer.host).number(answer.use);
+  packer.number(answer.host).number(answer.use).number(answer.recorded);
   packer.number(micros(answer.connect_seconds)).number(micros(answer.transmit_seconds));
   packer.number(verdict.in_doubt).number(verdict.begun).number(verdict.our_setup);
   packer.number(verdict.dsn_offered).number(verdict.left_over.size());
@@ -106,6 +108,7 @@ std::optional<Answer> unpack_answer(Unpacker& unpacker, std::size_t recipients) 
   answer.relay = unpacker.text();
   answer.host = unpacker.number();
   answer.use = static_cast<unsigned>(unpacker.number());
+  answer.recorded = unpacker.number() != 0;
   answer.connect_seconds = static_cast<double>(unpacker.number()) / 1e6;
   answer.transmit_seconds = static_cast<double>(unpacker.number()) / 1e6;
   verdict.in_doubt = unpacker.number() != 0;

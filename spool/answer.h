@@ -20,6 +20,7 @@ struct Answer {
   std::string relay = "none";  ///< "host[address]:port"
   std::size_t host = 0;        ///< which of the smarthost's hosts
   unsigned use = 1;            ///< how many messages the session was used for, this one included
+  bool recorded = false;  ///< what was delivered is on stable storage, as far as the entry goes
   double connect_seconds = 0, transmit_seconds = 0;
 };
 
@@ -29,10 +30,14 @@ inline bool troubled(const Answer& answer) {
   return answer.session_failed || !answer.verdict.begun || answer.verdict.our_setup;
 }
 
+/// A worker's jobs at once: the one at hand, the one whose commands ride with its final dot, and
+/// the one that must be there when that one's turn comes, which is before its verdict is known.
+constexpr std::size_t most_given = 3;
+
 /// The kinds of frames; the first number in each.
 enum class FrameKind : std::uint64_t {
   job = 1,   ///< to the worker, with the entry's descriptor
-  recorded,  ///< to the worker: the last answer is on stable storage
+  recorded,  ///< to the worker: an answer that it did not record itself is on stable storage
   ready,     ///< to the flush: a session is open
   accepted,  ///< to the flush: the server waits for a message's text, the first of the session
   dot,       ///< to the flush: the final dot of the job at hand is about to be sent

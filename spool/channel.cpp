@@ -55,13 +55,15 @@ std::string Unpacker::text() {
 
 namespace {
 
-// The frame's length, and the descriptor with it.
-Result<> send_header(int socket, std::uint64_t length, int descriptor) {
-  iovec part{&length, sizeof length};
+// The frame's length and what of the frame there is room for, the descriptor with it; how many
+// bytes left.
+Result<std::size_t> send_first(int socket, std::string_view bytes, int descriptor) {
+  std::uint64_t length = bytes.size();
+  iovec parts[] = {{&length, sizeof length}, {const_cast<char*>(bytes.data()), bytes.size()}};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
   msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
+  message.msg_iov = parts;
+  message.msg_iovlen = 2;
   if (descriptor >= 0) {
     message.msg_control = control;
     message.msg_controllen = sizeof control;
@@ -73,10 +75,8 @@ Result<> send_header(int socket, std::uint64_t length, int descriptor) {
   }
   for (;;) {
     const auto sent = ::sendmsg(socket, &message, MSG_NOSIGNAL);
-    if (sent == static_cast<ssize_t>(sizeof length)) return {};
-    // Eight bytes into an empty buffer go as a whole or not at all.
-    if (sent >= 0 || errno != EINTR)
-      return base::system_error(Kind::io, "session worker", "send", sent < 0 ? errno : EIO);
+    if (sent >= 0) return static_cast<std::size_t>(sent);
+    if (errno != EINTR) return base::system_error(Kind::io, "session worker", "send", errno);
   }
 }
 
@@ -105,7 +105,7 @@ ssize_t receive_some(int socket, char* buffer, std::size_t size, base::Fd& descr
   message.msg_iovlen = 1;
   message.msg_control = control;
   message.msg_controllen = sizeof control;
-  const auto got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  const auto got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   const cmsghdr* header = got > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
   if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
     int number = -1;
@@ -119,9 +119,12 @@ ssize_t receive_some(int socket, char* buffer, std::size_t size, base::Fd& descr
 Result<bool> receive_all(int socket, char* buffer, std::size_t size, base::Fd& descriptor,
                          std::chrono::steady_clock::time_point deadline, bool (*stop)()) {
   while (size > 0) {
-    TRY(wait(socket, deadline, stop));
     const auto got = receive_some(socket, buffer, size, descriptor);
-    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) {
+      TRY(wait(socket, deadline, stop));
+      continue;
+    }
     // Who ends with something unread resets the channel. That is told once; what it said before,
     // and its end, can be read all the same.
     if (got < 0 && errno == ECONNRESET) continue;
@@ -136,7 +139,11 @@ Result<bool> receive_all(int socket, char* buffer, std::size_t size, base::Fd& d
 }  // namespace
 
 Result<> send_frame(int socket, std::string_view bytes, int descriptor) {
-  TRY(send_header(socket, bytes.size(), descriptor));
+  TRY_LET(begun, send_first(socket, bytes, descriptor));
+  // Eight bytes into an empty buffer go as a whole or not at all.
+  if (begun < sizeof(std::uint64_t))
+    return base::system_error(Kind::io, "session worker", "send", EIO);
+  bytes.remove_prefix(begun - sizeof(std::uint64_t));
   while (!bytes.empty()) {
     const auto sent = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;

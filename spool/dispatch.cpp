@@ -21,9 +21,6 @@ namespace {
 // A task beyond this size is not given ahead: both ends of a channel could then wait for the other
 // to read.
 constexpr std::size_t most_ahead = 200;
-// A session's tasks at once: the one at hand, the one whose commands ride with its final dot, and
-// the one that must be there when that one's turn comes, which is before its verdict is known.
-constexpr std::size_t most_given = 3;
 // The longest that a run waits for its rate to let the next message go.
 constexpr seconds patience{60};
 
@@ -237,8 +234,7 @@ void Dispatcher::poll_workers(int other) {
 
 void Dispatcher::look(Lane& lane, SeatPlace seat, bool readable) {
   if (!readable) {
-    if (Clock::now() >= seat->worker.deadline())
-      take_end(lane, seat, seat->worker.ended({base::Kind::retry, "session worker: timed out"}));
+    if (Clock::now() >= seat->worker.deadline()) seat->worker.time_out();
     return;
   }
   auto event = seat->worker.next();
@@ -328,7 +324,7 @@ void Dispatcher::take_end(Lane& lane, SeatPlace seat, const WorkerEvent& event) 
     answer.verdict.session_usable = false;
     answer.verdict.outcomes.assign(finished.task.job.recipients.size(),
                                    outcome_of(event.error, ""));
-    finished.tried = event.in_doubt || Clock::now() >= seat->worker.deadline();
+    finished.tried = event.in_doubt || event.timed_out;
     const bool hopeless = ++lane.deaths > 1 && !lane.down;
     if (hopeless && !stop_requested()) take_down(lane, answer.verdict.outcomes.front(), true);
     finished_.push_back(std::move(finished));
@@ -336,8 +332,8 @@ void Dispatcher::take_end(Lane& lane, SeatPlace seat, const WorkerEvent& event) 
   remove(lane, seat);
 }
 
-// What it was given ahead goes to another one. It cannot have begun to send that: its last answer
-// is not recorded as far as it knows.
+// What it was given ahead goes to another one. It cannot have begun to send that: all that it said
+// was read, and it answers for a message before it sends the next.
 void Dispatcher::remove(Lane& lane, SeatPlace seat) {
   (void)seat->worker.ended({base::Kind::retry, "given up"});
   for (; !seat->tasks.empty(); seat->tasks.pop_back())

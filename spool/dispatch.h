@@ -35,7 +35,7 @@ struct Finished {
   /// Where the smarthost is left alone after this: when it may be asked again, by whatever message.
   std::optional<base::Time> until;
   bool tried = true;  ///< false: the smarthost rests, nobody was asked for this message's sake
-  /// Serial number of the answering worker, for recorded(); 0: none waits for it.
+  /// Serial number of the answering worker, for recorded(), where it waits for that; 0: none does.
   std::uint64_t worker = 0;
 };
 

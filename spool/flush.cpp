@@ -248,7 +248,8 @@ void SpoolRun::hand_out() {
 }
 
 void SpoolRun::take_finished(Finished finished) {
-  const auto worker = finished.worker;
+  // One that waits to hear that its answer is recorded.
+  const auto worker = finished.answer.recorded ? 0 : finished.worker;
   const auto key = finished.task.key;
   const auto found = deliveries_.find(key);
   if (found == deliveries_.end()) return;
@@ -266,17 +267,17 @@ void SpoolRun::take_finished(Finished finished) {
                        judgement.ready.back().answer.verdict.outcomes.front());
   for (auto& ready : judgement.ready) {
     if (judgement.condemned) ready.until = sessions_->until(*judgement.condemned);
-    believe(ready);
+    believe(std::move(ready));
   }
   if (worker == 0) return;
   if (settler_.unrecordable()) sessions_->unrecorded(worker);
   else sessions_->recorded(worker);
 }
 
-void SpoolRun::believe(const Finished& finished) {
+void SpoolRun::believe(Finished finished) {
   const auto key = finished.task.key;
   auto& delivery = *deliveries_.at(key);
-  settler_.take(delivery, finished);
+  settler_.take(delivery, std::move(finished));
   --delivery.outstanding;
   if (delivery.finished()) finish(key);
 }
@@ -299,11 +300,12 @@ void SpoolRun::finish(std::uint64_t key) {
 void SpoolRun::give_up() {
   sessions_->stop();
   while (sessions_->busy())
-    for (const auto& finished : sessions_->wait(-1)) {
-      believe(finished);
-      if (finished.worker != 0) sessions_->recorded(finished.worker);
+    for (auto& finished : sessions_->wait(-1)) {
+      const auto worker = finished.answer.recorded ? 0 : finished.worker;
+      believe(std::move(finished));
+      if (worker != 0) sessions_->recorded(worker);
     }
-  for (const auto& finished : probation_.release()) believe(finished);
+  for (auto& finished : probation_.release()) believe(std::move(finished));
   for (auto& [key, delivery] : deliveries_) settler_.finish(*delivery);
   deliveries_.clear();
 }
@@ -323,7 +325,7 @@ Result<bool> SpoolRun::harvest() {
     return true;
   }
   if (!probation_.waiting()) return false;
-  for (const auto& finished : probation_.release()) believe(finished);
+  for (auto& finished : probation_.release()) believe(std::move(finished));
   return true;
 }
 

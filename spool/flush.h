@@ -55,7 +55,7 @@ class SpoolRun {
   bool hand_out(std::uint64_t key, Delivery& delivery);
   Task task_of(std::uint64_t key, const Delivery& delivery, const Batch& batch) const;
   void take_finished(Finished finished);
-  void believe(const Finished& finished);
+  void believe(Finished finished);
   void finish(std::uint64_t key);
   void give_up();
   bool put_aside(const std::string& name, std::string_view reason);

@@ -150,6 +150,9 @@ Job job_of(const store::Entry& entry, const store::QueueId& id, const Batch& bat
   if (!sender.envid.empty()) job.mail_parameters += cat(" ENVID=", sender.envid);
   job.facts = entry.facts;
   job.message_offset = entry.message_offset;
+  const auto& indices = batch.recipients;
+  if (indices.back() - indices.front() + 1 == indices.size())
+    job.status_offset = entry.done_offset + indices.front();
   bool any = false;
   for (const auto i : batch.recipients) {
     const auto& recipient = envelope.recipients[i];

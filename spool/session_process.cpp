@@ -1,7 +1,5 @@
 #include "spool/session_process.h"
 
-#include <poll.h>
-
 #include <cerrno>
 #include <utility>
 
@@ -19,40 +17,14 @@ using base::Result;
 using Clock = std::chrono::steady_clock;
 
 void SessionProcess::run() {
-  while (!stop_requested() && reachable_) {
-    if (jobs_.empty()) {
-      if (!receive()) break;
-      continue;
-    }
-    const Answer answer = handle(jobs_.front().job);
-    // Behind half a frame nothing would be understood; the end of the channel is.
-    if (!reachable_ || !send_frame(socket_, pack_answer(answer))) break;
-    ++unrecorded_;
-    jobs_.pop_front();
+  while (const Job* job = feed_.wait()) {
+    const Answer answer = handle(*job);
+    if (!feed_.answer(answer)) break;
     // Where the smarthost does not take us, the next message is not to find that out again: the
     // flush may want no more of this.
-    if (troubled(answer) && !await_record()) break;
+    if (troubled(answer) && !feed_.await_record()) break;
   }
   drop();
-}
-
-// The next frame; false when nothing more can come, or a signal says stop while nothing does.
-bool SessionProcess::receive() {
-  auto frame = receive_frame(socket_, Clock::now() + std::chrono::hours(24), stop_requested);
-  if (!frame && stop_requested()) return false;
-  if (!frame || !frame.value()) return reachable_ = false;
-  Unpacker unpacker(frame.value()->bytes);
-  const auto kind = static_cast<FrameKind>(unpacker.number());
-  if (kind == FrameKind::recorded && unrecorded_ > 0) {
-    --unrecorded_;
-    return true;
-  }
-  auto job = kind == FrameKind::job ? unpack_job(unpacker) : std::nullopt;
-  if (!job || !frame.value()->descriptor) return reachable_ = false;
-  job->descriptor = frame.value()->descriptor.number();
-  job->rewriting = &account_.smarthost.rewriting;
-  jobs_.push_back({std::move(*job), std::move(frame.value()->descriptor)});
-  return true;
 }
 
 Answer SessionProcess::handle(const Job& job) {
@@ -96,7 +68,7 @@ Result<> SessionProcess::open() {
   for (std::size_t i = 0; i < count; ++i) {
     if (stop_requested()) return Error{Kind::retry, "stopped"};
     auto opened = open_host((account_.first_host + i) % count);
-    if (opened) return announce(FrameKind::ready);
+    if (opened) return feed_.announce(FrameKind::ready);
     trouble = std::move(opened).error();
     if (session_) break;
   }
@@ -116,10 +88,12 @@ Result<> SessionProcess::open_host(std::size_t index) {
   }
   connection_ = std::move(connection).value();
   const Timeouts timeouts{smarthost.reply_timeout, smarthost.data_timeout, smarthost.dot_timeout};
-  session_ = std::make_unique<Session>(
-      *connection_, connection_->peer(), timeouts,
-      SessionHooks{[this] { return begin_text(); }, [this] { return announce(FrameKind::dot); },
-                   [this] { return next_job(); }});
+  session_ =
+      std::make_unique<Session>(*connection_, connection_->peer(), timeouts,
+                                SessionHooks{[this] { return begin_text(); },
+                                             // Untold, the flush would take the message for unsent.
+                                             [this] { return feed_.announce(FrameKind::dot); },
+                                             [this] { return next_job(); }});
   host_ = index;
   messages_ = 0;
   local_cause_ = false;
@@ -139,34 +113,16 @@ Result<> SessionProcess::log_in(const Host& host) {
   return authenticate(*session_, smarthost, password, {host, connection_->bindings(), nonce});
 }
 
-// A flush that was not told of a final dot takes the message for unsent: then it must not be sent.
-Result<> SessionProcess::announce(FrameKind kind) {
-  auto told = send_frame(socket_, Packer().number(static_cast<std::uint64_t>(kind)).bytes());
-  if (told) return told;
-  reachable_ = false;
-  return Error{Kind::retry, std::move(told).error().text};
-}
-
 // A long text is on its way, perhaps: others need not wait to see what becomes of it.
 Result<> SessionProcess::begin_text() {
-  if (messages_ == 0) TRY(announce(FrameKind::accepted));
-  return await_record();
+  if (messages_ == 0) TRY(feed_.announce(FrameKind::accepted));
+  return feed_.await_record();
 }
 
-// What was sent must not be sent again: no text leaves before the last verdict is on the disk.
-Result<> SessionProcess::await_record() {
-  while (unrecorded_ > 0)
-    if (!receive()) return Error{Kind::retry, stop_requested() ? "stopped" : "the flush has ended"};
-  return {};
-}
-
-// The job behind the one at hand, if it is here already and this session may take it.
+// The job behind the one at hand, if this session may take it.
 const Job* SessionProcess::next_job() {
-  if (messages_ + 2 > account_.smarthost.messages_per_connection || stop_requested())
-    return nullptr;
-  for (pollfd ready{socket_, POLLIN, 0}; jobs_.size() < 2 && ::poll(&ready, 1, 0) > 0;)
-    if (!receive()) return nullptr;
-  return jobs_.size() < 2 ? nullptr : &jobs_[1].job;
+  const bool last = messages_ + 2 > account_.smarthost.messages_per_connection;
+  return last || stop_requested() ? nullptr : feed_.behind();
 }
 
 void SessionProcess::drop() {

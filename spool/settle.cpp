@@ -75,14 +75,27 @@ void Settler::judge(Delivery& delivery, const Finished& finished, std::size_t pl
   list.push_back(std::move(judged));
 }
 
-void Settler::take(Delivery& delivery, const Finished& finished) {
+// A worker that died may have recorded what it did not live to tell.
+void Settler::look_at_statuses(Delivery& delivery, Finished& finished) {
+  if (const auto reread = delivery.lease.reread_statuses(); !reread)
+    return base::log("qmgr", Level::error, cat(id_of(delivery), ": ", reread.error().text));
+  const auto& done = delivery.lease.entry().done;
+  auto& verdict = finished.answer.verdict;
+  for (std::size_t i = 0; i < verdict.outcomes.size(); ++i)
+    if (done[finished.task.recipients[i]] == store::delivered)
+      verdict.outcomes[i] = {rfc::Outcome::Kind::delivered, {2, 0, 0}, "delivered"};
+}
+
+void Settler::take(Delivery& delivery, Finished finished) {
+  if (finished.answer.verdict.in_doubt) look_at_statuses(delivery, finished);
   const auto& verdict = finished.answer.verdict;
   std::vector<std::size_t> delivered;
   for (std::size_t i = 0; i < verdict.outcomes.size(); ++i)
     if (verdict.outcomes[i].kind == rfc::Outcome::Kind::delivered)
       delivered.push_back(finished.task.recipients[i]);
   // First of all, before a line is logged: what was sent must not be sent again.
-  record(delivery, delivered, store::delivered);
+  if (finished.answer.recorded) delivery.lease.recorded(delivered, store::delivered);
+  else record(delivery, delivered, store::delivered);
   delivery.answered = delivery.answered || !finished.answer.session_failed;
   delivery.in_doubt = delivery.in_doubt || verdict.in_doubt;
   delivery.counted = delivery.counted || finished.tried;

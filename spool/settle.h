@@ -18,7 +18,7 @@ class Settler {
   Bouncer& bouncer() { return bouncer_; }
   /// Put an answer's outcomes where they belong; what was delivered is recorded before anything
   /// else happens.
-  void take(Delivery& delivery, const Finished& finished);
+  void take(Delivery& delivery, Finished finished);
   /// A recipient about whom nobody was asked.
   void take(Delivery& delivery, const Decided& decided);
   /// Take up an entry that a run before left with all its recipients done: it was cut short before
@@ -31,6 +31,7 @@ class Settler {
   bool unrecordable() const { return unrecordable_; }
 
  private:
+  void look_at_statuses(Delivery& delivery, Finished& finished);
   void record(Delivery& delivery, const std::vector<std::size_t>& recipients, char status);
   void judge(Delivery& delivery, const Finished& finished, std::size_t place);
   void expire(Delivery& delivery);

@@ -45,6 +45,9 @@ struct Job {
   store::Facts facts;
   int descriptor = -1;  ///< of the entry
   std::uint64_t message_offset = 0;
+  /// Where in the entry the status bytes of the recipients lie, side by side, for the worker to
+  /// write them; 0: they do not, or others write them.
+  std::uint64_t status_offset = 0;
   const Rewriting* rewriting = nullptr;  ///< of senders; nullptr: none
 };
 

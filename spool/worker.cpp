@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "lib/base/log.h"
+
 namespace spool {
 
 using base::Error;
@@ -34,6 +36,7 @@ void close_others(int keep) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(0);
   ::prctl(PR_SET_DUMPABLE, 0);  // it will hold the password
+  base::log_disconnect();
   close_others(socket);
   SessionProcess(socket, account).run();
   ::_exit(0);
@@ -53,6 +56,7 @@ Worker& Worker::operator=(Worker&& other) noexcept {
   deadline_ = other.deadline_;
   finishing_ = other.finishing_;
   stopped_ = other.stopped_;
+  timed_out_ = other.timed_out_;
   return *this;
 }
 
@@ -116,6 +120,12 @@ void Worker::stop() {
   if (!std::exchange(stopped_, true) && process_ > 0) ::kill(process_, SIGTERM);
 }
 
+void Worker::time_out() {
+  timed_out_ = true;
+  deadline_ = Deadline::max();
+  if (process_ > 0) ::kill(process_, SIGKILL);
+}
+
 WorkerEvent Worker::ended(const Error& error) {
   if (process_ > 0) ::kill(process_, SIGKILL);
   end();
@@ -123,6 +133,7 @@ WorkerEvent Worker::ended(const Error& error) {
   event.kind = WorkerEvent::Kind::ended;
   event.error = error;
   event.in_doubt = finishing_ && !recipients_.empty();
+  event.timed_out = timed_out_;
   return event;
 }
 
@@ -130,7 +141,8 @@ WorkerEvent Worker::next() {
   auto frame = receive_frame(socket_.number(), Clock::now() + std::chrono::seconds(20));
   if (!frame || !frame.value()) {
     // What was lost may have announced the final dot, unless nothing came in time.
-    auto event = ended(frame ? Error{Kind::retry, "the session worker died"} : frame.error());
+    const char* reason = timed_out_ ? "session worker: timed out" : "the session worker died";
+    auto event = ended(frame ? Error{Kind::retry, reason} : frame.error());
     const bool lost = !frame && frame.error().kind != Kind::retry;
     event.in_doubt = event.in_doubt || (lost && !recipients_.empty());
     return event;

@@ -18,7 +18,8 @@ struct WorkerEvent {
   Kind kind = Kind::nothing;
   Answer answer;  ///< with `answer`: for the oldest job that was not answered yet
   base::Error error{base::Kind::retry, ""};  ///< with `ended`
-  bool in_doubt = false;  ///< with `ended`: the oldest job's final dot was about to be sent
+  bool in_doubt = false;   ///< with `ended`: the oldest job's final dot was about to be sent
+  bool timed_out = false;  ///< with `ended`: it was killed for its time
 };
 
 class Worker {
@@ -38,9 +39,11 @@ class Worker {
   int socket() const { return socket_.number(); }
   /// Read a frame, which must be about to come.
   WorkerEvent next();
-  /// When the job at hand must have been answered; it is ended() then. Never while there is none.
+  /// When the job at hand must have been answered; it is killed then. Never while there is none.
   Deadline deadline() const;
-  /// End it by force, because of `error`.
+  /// Its time is over. What it has said already is still to be read, and then its end.
+  void time_out();
+  /// End it by force, because of `error`. \pre it waits for a word of ours, or its end was read
   WorkerEvent ended(const base::Error& error);
   /// Pass SIGTERM on.
   void stop();
@@ -57,7 +60,7 @@ class Worker {
   std::deque<std::size_t> recipients_;  // of each job, how many
   std::chrono::seconds limit_{0};
   Deadline deadline_ = Deadline::max();
-  bool finishing_ = false, stopped_ = false;
+  bool finishing_ = false, stopped_ = false, timed_out_ = false;
 };
 
 }  // namespace spool

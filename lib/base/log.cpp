@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <string>
 
@@ -52,24 +53,55 @@ Fd connected(int type) {
   return {};
 }
 
-// libc's syslog() waits without limit where the daemon has stopped reading: mail is not to wait for
-// that. Here it is a second, once.
+// The connection is kept from line to line. Where there is no daemon it is not looked for again
+// at once: a run that logs thousands of lines is not to ask for each.
+struct Connection {
+  Fd fd;
+  bool stream = false;
+  std::chrono::steady_clock::time_point retry;
+};
+
+Connection& connection() {
+  static Connection kept;
+  return kept;
+}
+
+void connect_if_needed(Connection& kept) {
+  const auto now = std::chrono::steady_clock::now();
+  if (kept.fd || now < kept.retry) return;
+  kept.fd = connected(SOCK_DGRAM);
+  kept.stream = !kept.fd && errno == EPROTOTYPE;
+  if (kept.stream) kept.fd = connected(SOCK_STREAM);
+  if (!kept.fd) kept.retry = now + std::chrono::seconds(1);
+}
+
+// Whether it left, or never will. libc's syslog() waits without limit where the daemon has stopped
+// reading: mail is not to wait for that. Here it is a second, once.
+bool sent(const Connection& kept, const std::string& line) {
+  const std::size_t size = line.size() + (kept.stream ? 1 : 0);  // a stream's records end in NUL
+  const auto once = [&] { return ::send(kept.fd.number(), line.c_str(), size, MSG_NOSIGNAL) >= 0; };
+  if (once()) return true;
+  if (errno != EAGAIN) return false;
+  pollfd poll{kept.fd.number(), POLLOUT, 0};
+  given_up = ::poll(&poll, 1, 1000) <= 0 || !once();
+  return true;
+}
+
 void send_line(const std::string& line) {
-  if (given_up) return;
-  Fd fd = connected(SOCK_DGRAM);
-  const bool stream = !fd && errno == EPROTOTYPE;
-  if (stream) fd = connected(SOCK_STREAM);
-  if (!fd) return;
-  const std::size_t size = line.size() + (stream ? 1 : 0);  // a stream's records end in NUL
-  if (::send(fd.number(), line.c_str(), size, MSG_NOSIGNAL) >= 0 || errno != EAGAIN) return;
-  pollfd poll{fd.number(), POLLOUT, 0};
-  given_up =
-      ::poll(&poll, 1, 1000) <= 0 || ::send(fd.number(), line.c_str(), size, MSG_NOSIGNAL) < 0;
+  auto& kept = connection();
+  // A daemon that was started anew is found at the second try.
+  for (int attempt = 0; attempt < 2 && !given_up; ++attempt) {
+    connect_if_needed(kept);
+    if (!kept.fd || sent(kept, line)) return;
+    kept.fd.reset();
+  }
 }
 
 }  // namespace
 
 void log_to_stderr(bool on) { on_stderr = on; }
+
+void log_disconnect() { connection().fd.reset(); }
 
 void log(std::string_view part, Level level, std::string_view line) {
   const std::string text = printable(line, 2000);

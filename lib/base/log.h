@@ -13,5 +13,8 @@ enum class Level { info, warning, error };
 void log(std::string_view part, Level level, std::string_view line);
 /// From now on every line is also printed on standard error (`-v`).
 void log_to_stderr(bool on);
+/// Close the connection to the log, which is kept from line to line. The next line opens it anew:
+/// for a forked process that closes what is not its own.
+void log_disconnect();
 
 }  // namespace base

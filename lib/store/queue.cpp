@@ -237,10 +237,15 @@ Result<std::optional<Lease>> Lease::take(const Spool& spool, const EntryName& na
   return std::optional<Lease>(std::move(lease));
 }
 
-Result<> Lease::overwrite(std::string_view text, std::uint64_t offset) {
+Lease::~Lease() {
+  struct flock lock = whole_file(F_UNLCK);
+  if (fd_) (void)::fcntl(fd_.number(), F_OFD_SETLK, &lock);
+}
+
+Result<> Lease::with_reserve(const std::function<Result<>()>& write) {
   const std::string what = spool_->named("queue", name_.text());
   const auto once = [&]() -> Result<> {
-    TRY(base::write_all_at(fd_.number(), text, offset, what));
+    TRY(write());
     return base::sync_data(fd_.number(), what);
   };
   auto written = once();
@@ -252,12 +257,45 @@ Result<> Lease::overwrite(std::string_view text, std::uint64_t offset) {
   return once();
 }
 
+Result<> Lease::overwrite(std::string_view text, std::uint64_t offset) {
+  return with_reserve([&] {
+    return base::write_all_at(fd_.number(), text, offset, spool_->named("queue", name_.text()));
+  });
+}
+
+// Whole runs of neighbours, one write each.
+Result<> Lease::write_statuses(const std::vector<std::size_t>& recipients,
+                               const std::string& what) {
+  const std::string_view done = entry_.done;
+  for (std::size_t i = 0; i < recipients.size();) {
+    std::size_t end = i + 1;
+    while (end < recipients.size() && recipients[end] == recipients[end - 1] + 1) ++end;
+    TRY(base::write_all_at(fd_.number(), done.substr(recipients[i], end - i),
+                           entry_.done_offset + recipients[i], what));
+    i = end;
+  }
+  return {};
+}
+
 Result<> Lease::record(const std::vector<std::size_t>& recipients, char status) {
   if (recipients.empty()) return {};
+  recorded(recipients, status);
+  return with_reserve(
+      [&] { return write_statuses(recipients, spool_->named("queue", name_.text())); });
+}
+
+void Lease::recorded(const std::vector<std::size_t>& recipients, char status) {
   for (const std::size_t i : recipients) entry_.done[i] = status;
-  const auto [first, last] = std::minmax_element(recipients.begin(), recipients.end());
-  return overwrite(std::string_view(entry_.done).substr(*first, *last - *first + 1),
-                   entry_.done_offset + *first);
+}
+
+Result<> Lease::reread_statuses() {
+  std::string done(entry_.done.size(), pending);
+  TRY_LET(got, base::read_at(fd_.number(), done, entry_.done_offset,
+                             spool_->named("queue", name_.text())));
+  const bool whole = got == done.size() && done.find_first_not_of(".DBX") == std::string::npos;
+  if (!whole) return Error{Kind::io, cat(spool_->named("queue", name_.text()), ": cut short")};
+  entry_.done = std::move(done);
+  return {};
 }
 
 bool Lease::all_done() const { return entry_.done.find(pending) == std::string::npos; }

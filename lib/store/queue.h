@@ -9,6 +9,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -183,15 +184,23 @@ class Lease {
   /// nullopt: another process has it, or it has gone. Errors: data (damaged: to be moved to bad/),
   /// retry, io.
   static base::Result<std::optional<Lease>> take(const Spool& spool, const EntryName& name);
+  Lease(Lease&&) noexcept = default;
+  Lease& operator=(Lease&&) = delete;
+  /// Ends the lock, whoever else has the descriptor still.
+  ~Lease();
 
   const EntryName& name() const { return name_; }
   const Entry& entry() const { return entry_; }
   int descriptor() const { return fd_.number(); }
 
-  /// Overwrite status bytes of recipients in place and make it durable. On a full disk the reserve
-  /// is given up and it is tried once more. Errors: retry, io: nothing may be assumed about what a
-  /// later reader sees.
+  /// Overwrite status bytes of recipients in place, no others, and make it durable; neighbours in
+  /// one write. On a full disk the reserve is given up and it is tried once more. Errors: retry,
+  /// io: nothing may be assumed about what a later reader sees.
   base::Result<> record(const std::vector<std::size_t>& recipients, char status);
+  /// Another process that shares this lease's descriptor has recorded it.
+  void recorded(const std::vector<std::size_t>& recipients, char status);
+  /// What another process that shares the descriptor may have recorded. Errors: io.
+  base::Result<> reread_statuses();
   bool all_done() const;
   /// Take the entry out of the queue. Errors: io, retry.
   base::Result<> remove();
@@ -208,7 +217,11 @@ class Lease {
   base::Result<> replace(const Envelope& envelope, std::string_view statuses);
 
  private:
+  Lease() = default;
   base::Result<> overwrite(std::string_view text, std::uint64_t offset);
+  base::Result<> write_statuses(const std::vector<std::size_t>& recipients,
+                                const std::string& what);
+  base::Result<> with_reserve(const std::function<base::Result<>()>& write);
   const Spool* spool_ = nullptr;
   EntryName name_;
   base::Fd fd_;
