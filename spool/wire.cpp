@@ -1,5 +1,6 @@
 #include "spool/wire.h"
 
+#include <cstring>
 #include <utility>
 
 #include "lib/base/text.h"
@@ -25,6 +26,7 @@ constexpr bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0)
 }  // namespace
 
 void DotStuffer::append(std::string_view piece, std::string& out) {
+  if (!pending_cr_ && held_.empty() && piece.find('\r') == npos) append_lines(piece, out);
   while (!piece.empty()) {
     const auto line_end = piece.find('\n');
     const auto part = piece.substr(0, line_end);
@@ -36,6 +38,28 @@ void DotStuffer::append(std::string_view piece, std::string& out) {
     column_ = 0;
     piece.remove_prefix(line_end + 1);
   }
+}
+
+/// The ordinary text: whole lines without CR that are not too long are copied and taken off
+/// `piece`. What a gigabyte consists of is worth a loop of its own.
+void DotStuffer::append_lines(std::string_view& piece, std::string& out) {
+  const auto before = out.size();
+  out.resize(before + 2 * piece.size());  // an LF and a dot become two bytes, all else stays one
+  char* to = out.data() + before;
+  for (auto end = piece.find('\n'); end != npos; end = piece.find('\n')) {
+    if (column_ + end > largest_line - largest_character) break;
+    if (column_ == 0 && piece[0] == '.') {
+      *to++ = '.';
+      ++stuffed_;
+    }
+    std::memcpy(to, piece.data(), end);
+    to += end;
+    *to++ = '\r';
+    *to++ = '\n';
+    column_ = 0;
+    piece.remove_prefix(end + 1);
+  }
+  out.resize(static_cast<std::size_t>(to - out.data()));
 }
 
 /// Text without LF.

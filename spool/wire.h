@@ -26,6 +26,7 @@ class DotStuffer {
   std::uint64_t stuffed() const { return stuffed_; }
 
  private:
+  void append_lines(std::string_view& piece, std::string& out);
   void append_part(std::string_view part, std::string& out);
   void append_byte(char c, std::string& out);
   void put(char c, std::string& out);
