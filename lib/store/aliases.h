@@ -1,0 +1,39 @@
+// aliases.h - aliases(5): looked up in the compiled database while it fits the text, else in the
+// text.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/result.h"
+#include "lib/store/target.h"
+
+namespace store {
+
+/// Looked up by lower-cased name.
+class Aliases {
+ public:
+  /// What newaliases(1) compiled, PATH.cdb, counts as long as the text is the one it was made of
+  /// (size, mtime, inode); the text is not read then. A changed text without errors counts at once
+  /// (parsed in memory). A changed text with errors, or one that is gone or cannot be read: the
+  /// last good database, with remarks. Neither text nor database: no aliases. A database that
+  /// somebody other than root or the text's owner could have written is not used. Errors: config
+  /// (the text is not usable and there is no database: recipients are to be delayed).
+  static base::Result<Aliases> open(const std::string& path);
+  /// name: a local part, quoted or not, letters of either case.
+  /// \return nullopt: there is no such alias. Errors: data (a damaged database), io.
+  base::Result<std::optional<std::vector<Target>>> find(std::string_view name) const;
+  /// "FILE:LINE: ..." to be logged; empty: all is well.
+  const std::vector<std::string>& remarks() const { return remarks_; }
+
+ private:
+  class Source;
+  class Text;
+  std::shared_ptr<const Source> source_;  ///< null: no aliases
+  std::vector<std::string> remarks_;
+};
+
+}  // namespace store
