@@ -35,12 +35,15 @@ lib_objects := $(call objects,$(foreach folder,lib/base lib/rfc lib/store,$(call
 sendmail_objects := $(call objects,$(call sources,sendmail))
 mailq_objects := $(call objects,$(call sources,mailq))
 spool_objects := $(call objects,$(call sources,spool))
+newaliases_objects := $(filter-out %/praliases_main.o,$(call objects,$(call sources,newaliases)))
+praliases_objects := $(filter-out %/main.o,$(call objects,$(call sources,newaliases)))
 unit_objects := $(call objects,$(shell find tests/unit -name '*.cpp' | sort))
-without_main = $(filter-out %/main.o,$(1))
+without_main = $(filter-out %/main.o %/praliases_main.o,$(1))
 
-programs := $(B)/bin/sendmail $(B)/bin/mailq $(B)/bin/postbag-flush
-# The archive, not the shared library: sendmail and mailq start in a millisecond and link nothing but libc dynamically.
+programs := $(addprefix $(B)/bin/,sendmail mailq newaliases praliases postbag-flush)
+# Archives, not shared libraries: all but the flush start in a millisecond and link nothing but libc dynamically.
 INIH := $(shell $(PKG_CONFIG) --variable=libdir inih 2>/dev/null)/libinih.a
+CDB := -l:libcdb.a
 
 .PHONY: all help
 all: $(programs)
@@ -74,7 +77,9 @@ $(B)/bin/$(1): $(2) $(B)/lib.a
 endef
 $(eval $(call program,sendmail,$(sendmail_objects),$(INIH)))
 $(eval $(call program,mailq,$(mailq_objects),$(INIH)))
-$(eval $(call program,postbag-flush,$(spool_objects),$(INIH) -lcurl -lssl -lcrypto))
+$(eval $(call program,newaliases,$(newaliases_objects),$(INIH) $(CDB)))
+$(eval $(call program,praliases,$(praliases_objects),$(INIH) $(CDB)))
+$(eval $(call program,postbag-flush,$(spool_objects),$(INIH) $(CDB) -lcurl -lssl -lcrypto))
 
 # Where programs look for sendmail, and where its siblings look for each other.
 .PHONY: install uninstall
@@ -83,12 +88,12 @@ install: all
 	  $(DESTDIR)$(PREFIX)/libexec/postbag $(foreach n,1 5 8,$(DESTDIR)$(PREFIX)/share/man/man$(n))
 	install -m 755 $(B)/bin/sendmail $(DESTDIR)$(PREFIX)/sbin/sendmail
 	ln -sf ../sbin/sendmail $(DESTDIR)$(PREFIX)/lib/sendmail
-	install -m 755 $(B)/bin/mailq $(DESTDIR)$(PREFIX)/bin/mailq
+	install -m 755 $(addprefix $(B)/bin/,mailq newaliases praliases) $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(B)/bin/postbag-flush $(DESTDIR)$(PREFIX)/libexec/postbag/postbag-flush
 	$(foreach page,$(wildcard man/*.[1-8]),install -m 644 $(page) $(DESTDIR)$(PREFIX)/share/man/man$(lastword $(subst ., ,$(page))) &&) true
 
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,sbin/sendmail lib/sendmail bin/mailq libexec/postbag/postbag-flush)
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,sbin/sendmail lib/sendmail bin/mailq bin/newaliases bin/praliases libexec/postbag/postbag-flush)
 	rm -f $(foreach page,$(wildcard man/*.[1-8]),$(DESTDIR)$(PREFIX)/share/man/man$(lastword $(subst ., ,$(page)))/$(notdir $(page)))
 
 include tests/tests.mk

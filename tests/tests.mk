@@ -7,17 +7,17 @@ SECONDS ?= 60
 # What a program test uses of the benchmarks.
 relay_beds := $(addprefix $(B)/bench/,sink floor_relay)
 fuzz_names := $(basename $(notdir $(filter-out %/replay_main.cpp,$(wildcard tests/fuzz/*.cpp))))
-program_objects := $(call without_main,$(sendmail_objects) $(mailq_objects) $(spool_objects))
+program_objects := $(call without_main,$(sendmail_objects) $(mailq_objects) $(newaliases_objects) $(spool_objects))
 
 $(B)/tests/unit: $(unit_objects) $(program_objects) $(B)/lib.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(INIH) -lcurl -lssl -lcrypto -o $@
+	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(INIH) $(CDB) -lcurl -lssl -lcrypto -o $@
 
 $(B)/tests/replay-%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay_main.o $(program_objects) $(B)/lib.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(INIH) -lcurl -lssl -lcrypto -o $@
+	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(INIH) $(CDB) -lcurl -lssl -lcrypto -o $@
 
 $(B)/tests/faultrun: $(wildcard tests/crash/faultrun*)
 	@mkdir -p $(@D)
@@ -61,7 +61,7 @@ fuzzers: $(fuzz_names:%=$(B)/tests/fuzz-%)
 $(B)/tests/fuzz-%: $(B)/obj/tests/fuzz/%.o $(program_objects) $(B)/lib.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CXX) -fsanitize=fuzzer,address,undefined $(LDFLAGS) $^ $(INIH) -lcurl -lssl -lcrypto -o $@
+	$(Q)$(CXX) -fsanitize=fuzzer,address,undefined $(LDFLAGS) $^ $(INIH) $(CDB) -lcurl -lssl -lcrypto -o $@
 
 .PHONY: lint
 lint:

@@ -1,14 +1,19 @@
 #include "lib/store/aliases.h"
 
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <unordered_map>
+#include <utility>
 
 #include "lib/base/file.h"
 #include "lib/base/text.h"
+#include "lib/store/alias_database.h"
 #include "lib/store/alias_text.h"
 
 namespace store {
 
+using base::cat;
 using base::Error;
 using base::Kind;
 using base::Result;
@@ -18,42 +23,142 @@ class Aliases::Source {
  public:
   virtual ~Source() = default;
   virtual Result<std::optional<std::string>> find(const std::string& key) const = 0;
+  virtual Result<std::optional<Entry>> next(std::uint64_t& position) const = 0;
 };
 
 /// A text that was parsed in memory.
 class Aliases::Text final : public Aliases::Source {
  public:
   void add(Alias alias) {
-    targets_.insert_or_assign(std::move(alias.name), std::move(alias.targets));
+    places_.insert_or_assign(alias.name, entries_.size());
+    entries_.emplace_back(std::move(alias.name), std::move(alias.targets));
   }
   Result<std::optional<std::string>> find(const std::string& key) const override {
-    const auto at = targets_.find(key);
-    if (at == targets_.end()) return std::optional<std::string>();
-    return std::optional(at->second);
+    const auto at = places_.find(key);
+    if (at == places_.end()) return std::optional<std::string>();
+    return std::optional(entries_[at->second].second);
+  }
+  Result<std::optional<Entry>> next(std::uint64_t& position) const override {
+    if (position >= entries_.size()) return std::optional<Entry>();
+    return std::optional(entries_[position++]);
   }
 
  private:
-  std::unordered_map<std::string, std::string> targets_;
+  std::vector<Entry> entries_;
+  std::unordered_map<std::string, std::size_t> places_;
 };
 
-Result<Aliases> Aliases::open(const std::string& path) {
-  Aliases aliases;
-  constexpr std::size_t largest = std::size_t{1} << 30;
-  const auto text = base::read_file(path, largest);
-  if (!text && text.error().system_error == ENOENT) return aliases;
-  if (!text) return Error{Kind::config, text.error().text, text.error().system_error};
+class Aliases::Compiled final : public Aliases::Source {
+ public:
+  explicit Compiled(AliasDatabase database) : database_(std::move(database)) {}
+  Result<std::optional<std::string>> find(const std::string& key) const override {
+    return database_.find(key);
+  }
+  Result<std::optional<Entry>> next(std::uint64_t& position) const override {
+    if (position == 0) position = AliasDatabase::first;
+    return database_.next(position);
+  }
+
+ private:
+  AliasDatabase database_;
+};
+
+namespace {
+
+constexpr std::size_t most_remarks = 10;
+
+std::string folder_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+}
+
+// Whose database counts: the text's owner's; where the text is gone, that of its folder's.
+std::optional<uid_t> owner_of(const std::string& path) {
+  struct stat status;
+  if (::stat(path.c_str(), &status) == 0 || ::stat(folder_of(path).c_str(), &status) == 0)
+    return status.st_uid;
+  return std::nullopt;
+}
+
+// The database if there is one that may be used; why it may not is a remark.
+std::optional<AliasDatabase> usable_database(const std::string& path,
+                                             std::vector<std::string>& remarks) {
+  auto database = AliasDatabase::open(path);
+  if (!database) {
+    if (database.error().system_error != ENOENT) remarks.push_back(database.error().text);
+    return std::nullopt;
+  }
+  if (const auto reason = untrusted(database.value().status(), owner_of(path))) {
+    remarks.push_back(cat(alias_database_path(path), ": is not used, since it ", *reason));
+    return std::nullopt;
+  }
+  return std::move(database).value();
+}
+
+bool fits(const AliasDatabase& database, const std::string& path) {
+  struct stat status;
+  return ::stat(path.c_str(), &status) == 0 && stamp_of(status) == database.stamp();
+}
+
+// At most some of them: a log is no place for a thousand.
+std::vector<std::string> shortened(std::vector<std::string> mistakes, const std::string& path) {
+  const auto count = mistakes.size();
+  if (count <= most_remarks) return mistakes;
+  mistakes.resize(most_remarks);
+  mistakes.push_back(cat(path, ": ", count - most_remarks, " more mistakes; newaliases tells all"));
+  return mistakes;
+}
+
+}  // namespace
+
+// The aliases of the text, or what is wrong with it.
+std::shared_ptr<Aliases::Text> Aliases::read_text(const std::string& path,
+                                                  std::vector<std::string>& mistakes) {
+  const auto text = base::read_file(path, largest_text);
+  if (!text) {
+    mistakes.push_back(text.error().text);
+    return nullptr;
+  }
   AliasReader reader(text.value(), path);
   auto table = std::make_shared<Text>();
   while (auto alias = reader.next()) table->add(std::move(*alias));
-  if (!reader.mistakes().empty()) return Error{Kind::config, reader.mistakes()[0]};
-  aliases.source_ = std::move(table);
+  mistakes = shortened(reader.mistakes(), path);
+  return mistakes.empty() ? table : nullptr;
+}
+
+Result<Aliases> Aliases::open(const std::string& path) {
+  Aliases aliases;
+  auto database = usable_database(path, aliases.remarks_);
+  if (database && fits(*database, path)) {
+    aliases.source_ = std::make_shared<Compiled>(std::move(*database));
+    return aliases;
+  }
+  struct stat status;
+  const bool gone = ::stat(path.c_str(), &status) != 0 && errno == ENOENT;
+  if (gone && !database && aliases.remarks_.empty()) return aliases;
+  std::vector<std::string> mistakes;
+  aliases.source_ = read_text(path, mistakes);
+  if (aliases.source_) return aliases;
+  if (!database) return Error{Kind::config, mistakes[0]};
+  for (auto& mistake : mistakes) aliases.remarks_.push_back(std::move(mistake));
+  aliases.remarks_.push_back(cat(path, ": the database of before is used"));
+  aliases.source_ = std::make_shared<Compiled>(std::move(*database));
   return aliases;
+}
+
+Result<std::optional<std::string>> Aliases::text_of(std::string_view name) const {
+  if (!source_) return std::optional<std::string>();
+  return source_->find(alias_key(name));
+}
+
+Result<std::optional<Aliases::Entry>> Aliases::next(std::uint64_t& position) const {
+  if (!source_) return std::optional<Entry>();
+  return source_->next(position);
 }
 
 Result<std::optional<std::vector<Target>>> Aliases::find(std::string_view name) const {
   using Found = std::optional<std::vector<Target>>;
-  if (!source_) return Found();
-  TRY_LET(targets, source_->find(alias_key(name)));
+  TRY_LET(targets, text_of(name));
   if (!targets) return Found();
   TRY_LET(list, parse_targets(*targets));
   return Found(std::move(list));

@@ -2,16 +2,20 @@
 // text.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lib/base/result.h"
 #include "lib/store/target.h"
 
 namespace store {
+
+constexpr std::size_t largest_text = std::size_t{1} << 30;  ///< of an aliases file, in bytes
 
 /// Looked up by lower-cased name.
 class Aliases {
@@ -26,12 +30,22 @@ class Aliases {
   /// name: a local part, quoted or not, letters of either case.
   /// \return nullopt: there is no such alias. Errors: data (a damaged database), io.
   base::Result<std::optional<std::vector<Target>>> find(std::string_view name) const;
+  /// A name, lower-cased and without quotes, and its right-hand side as written.
+  using Entry = std::pair<std::string, std::string>;
+  /// The right-hand side as written, by the rules of find().
+  base::Result<std::optional<std::string>> text_of(std::string_view name) const;
+  /// Walks them in the order of the text, from position 0 on, which it moves; nullopt at the end.
+  /// Errors: data, io.
+  base::Result<std::optional<Entry>> next(std::uint64_t& position) const;
   /// "FILE:LINE: ..." to be logged; empty: all is well.
   const std::vector<std::string>& remarks() const { return remarks_; }
 
  private:
   class Source;
   class Text;
+  class Compiled;
+  static std::shared_ptr<Text> read_text(const std::string& path,
+                                         std::vector<std::string>& mistakes);
   std::shared_ptr<const Source> source_;  ///< null: no aliases
   std::vector<std::string> remarks_;
 };

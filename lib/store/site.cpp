@@ -196,6 +196,17 @@ Site load_site(const Place& place) {
   return site;
 }
 
+Result<std::optional<std::string>> aliases_path(const Place& place, const Config* config) {
+  const auto* section = config != nullptr ? config->find("local") : nullptr;
+  const auto* setting = section != nullptr ? section->find("aliases") : nullptr;
+  if (setting == nullptr)
+    return place.system ? std::optional<std::string>(system_aliases) : std::nullopt;
+  const auto path = expanded(setting->value, place.home);
+  if (path.starts_with('/')) return std::optional(path);
+  return Error{Kind::config, config->located(setting->line, cat("aliases = ", setting->value,
+                                                                ": a path begins with / or ~/"))};
+}
+
 namespace {
 
 // Remembered names of spools in the shared parent, one a line, that were made because the plain

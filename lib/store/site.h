@@ -59,6 +59,11 @@ Site load_site(const Place& place);
 /// The same from a configuration that was read already (nullptr: none).
 Site make_site(const Place& place, const Config* config);
 
+constexpr const char* system_aliases = "/etc/aliases";
+/// The aliases file: `aliases` of [local] with `~/` expanded, else in system mode /etc/aliases;
+/// nullopt: there is none. config: nullptr: none was read. Errors: config (not a path).
+base::Result<std::optional<std::string>> aliases_path(const Place& place, const Config* config);
+
 /// Open or make the spool of this user: the site's folder, or in a shared one UID, or UID.RANDOM
 /// where somebody else holds that name (it is then remembered in the user's home). Errors: config
 /// (none can be determined), retry, io, …

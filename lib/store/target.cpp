@@ -294,6 +294,10 @@ std::string unquoted(std::string_view local) {
   return quoted && quoted->length == local.size() ? std::move(quoted->content) : std::string(local);
 }
 
+std::string quoted(std::string_view local) {
+  return needs_no_quotes(local) ? std::string(local) : in_quotes(local);
+}
+
 std::string written(const Target& target) {
   const bool plain = target.value.find_first_of(" \t,(\"\\") == npos;
   switch (target.kind) {

@@ -58,5 +58,7 @@ base::Result<std::vector<Target>> parse_target_file(std::string_view text, std::
 
 /// The local part of an address without its quotes and backslashes.
 std::string unquoted(std::string_view local);
+/// The other way round, with quotes only where it needs them.
+std::string quoted(std::string_view local);
 
 }  // namespace store
