@@ -15,7 +15,8 @@ rfc::EnhancedStatus usual_status(Cause cause) {
     case Cause::loop: return {5, 4, 6};
     case Cause::expired: return {5, 4, 7};
     case Cause::refused:
-    case Cause::error_route: break;
+    case Cause::error_route:
+    case Cause::command: break;
   }
   return {5, 0, 0};
 }

@@ -17,6 +17,7 @@ enum class Cause {
   cannot_convert,  ///< not in a form that the server takes, and it may not be recoded
   error_route,     ///< [routes] says so
   loop,            ///< too many Received fields
+  command,         ///< a command's exit status that says so
   expired,         ///< tried often enough, for longer than spool.lifetime
 };
 

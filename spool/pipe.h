@@ -10,7 +10,7 @@
 
 #include "lib/base/result.h"
 #include "lib/rfc/status.h"
-#include "lib/store/mbox.h"
+#include "lib/store/message_text.h"
 
 namespace spool {
 
@@ -34,7 +34,7 @@ struct Ending {
 /// nothing in the text that a shell would take for more than a word. Errors: config.
 base::Result<Program> program_for(const std::string& command, const std::string& folder);
 
-/// A value for the environment of a command: what is not a letter, a digit or one of @._+=/:,%-
+/// A value for the environment of a command: what is not a letter, a digit or one of @._+=/:,-
 /// becomes '_'.
 std::string filtered(std::string_view value);
 

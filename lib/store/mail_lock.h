@@ -6,7 +6,9 @@
 // so nobody waits for us who has what we want. FILE.lock is made with O_EXCL and holds "0", which
 // liblockfile and procmail take for a lock that no process id vouches for: ours might mean
 // something else in another container. One that is older than 500 seconds by the file system's
-// own clock is stale, as for Postfix, and removed while the kernel's lock is held.
+// own clock is stale, as for Postfix, and removed while the kernel's lock is held. So is one that
+// we left behind when we were killed, at once: our programs make it after they got the kernel's
+// lock and remove it before they give that back, so who has that lock finds no living one.
 #pragma once
 
 #include <sys/types.h>
@@ -28,7 +30,7 @@ class LockedFile {
   /// foreign owner: `path: why`), retry (locked by others all the time; permission; full), io.
   static base::Result<LockedFile> open(const std::string& path, uid_t owner,
                                        std::chrono::milliseconds limit);
-  LockedFile(LockedFile&& other) noexcept = default;
+  LockedFile(LockedFile&& other) noexcept;
   LockedFile& operator=(LockedFile&&) = delete;
   ~LockedFile();
 
@@ -45,6 +47,7 @@ class LockedFile {
   base::Result<bool> try_open(uid_t owner);
 
   std::string path_, dot_lock_;  // dot_lock_: its path while it is ours, or empty
+  std::string busy_;             // why the last attempt has to be made again
   base::Fd fd_;
   std::uint64_t size_ = 0, device_ = 0, inode_ = 0;
 };

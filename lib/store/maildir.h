@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "lib/base/result.h"
-#include "lib/store/mbox.h"
+#include "lib/store/message_text.h"
 
 namespace store {
 

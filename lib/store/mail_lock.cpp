@@ -1,0 +1,202 @@
+#include "lib/store/mail_lock.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <thread>
+
+#include "lib/base/file.h"
+#include "lib/base/text.h"
+
+namespace store {
+
+using base::cat;
+using base::Error;
+using base::Fd;
+using base::Kind;
+using base::Result;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr std::string_view our_mark = "0 postbag\n";
+constexpr std::time_t stale_after = 500;  // seconds
+
+std::optional<std::string_view> unsuitable(const struct stat& status, uid_t owner) {
+  if (S_ISLNK(status.st_mode)) return "is a symbolic link";
+  if (S_ISDIR(status.st_mode)) return "is a folder (a slash at its end would make it a maildir)";
+  if (!S_ISREG(status.st_mode)) return "is not a regular file";
+  if (status.st_nlink != 1) return "has more than one name";
+  if (status.st_uid != owner) return "belongs to somebody else";
+  return std::nullopt;
+}
+
+Result<> suitable(const std::string& path, const struct stat& status, uid_t owner) {
+  if (const auto why = unsuitable(status, owner))
+    return Error{Kind::no_permission, cat(path, ": ", *why)};
+  return {};
+}
+
+bool same(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+std::string folder_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
+}
+
+// The name of a file just made, on stable storage; a folder that may not be read is synced with all
+// else on its file system.
+Result<> sync_name(const std::string& path, int file) {
+  auto folder = base::open_at(AT_FDCWD, folder_of(path), O_RDONLY | O_DIRECTORY, 0, path);
+  if (folder) return base::sync(folder.value().number(), path);
+  if (folder.error().system_error != EACCES) return std::move(folder).error();
+  return base::sync_all(file, path);
+}
+
+// An open mailbox, or none where it went or came meanwhile. Never waits for a FIFO or device: those
+// are seen before they are opened.
+Result<Fd> open_mailbox(const std::string& path, uid_t owner) {
+  constexpr int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+  struct stat status;
+  if (::lstat(path.c_str(), &status) == 0) {
+    TRY(suitable(path, status, owner));
+    auto file = base::open_at(AT_FDCWD, path, flags, 0, path);
+    if (!file && file.error().system_error == ENOENT) return Fd();
+    return file;
+  }
+  if (errno != ENOENT) return base::system_error(path, "stat", errno);
+  auto made = base::open_at(AT_FDCWD, path, flags | O_CREAT | O_EXCL, 0600, path);
+  if (!made && made.error().system_error == EEXIST) return Fd();
+  if (!made) return made;
+  TRY(sync_name(path, made.value().number()));
+  return made;
+}
+
+// The kernel's lock over the whole file, unless another has one on any part of it.
+Result<bool> lock_whole(int fd, const std::string& path) {
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  for (;;) {
+    if (::fcntl(fd, F_OFD_SETLK, &whole) == 0) return true;
+    if (errno == EAGAIN || errno == EACCES) return false;
+    if (errno != EINTR) return base::system_error(path, "lock", errno);
+  }
+}
+
+// Whether a dot lock may be taken away: one of ours, for whoever makes such a one holds the
+// kernel's lock, and that is in our hands; or one that is old. clock: a file of ours on the same
+// file system, whose time of change tells what time it is there.
+bool abandoned(const std::string& lock, const struct stat& status, int clock) {
+  const auto content = base::read_file_at(AT_FDCWD, lock, 64, lock);
+  if (content && content.value() == our_mark) return true;
+  struct stat now;
+  if (::fstat(clock, &now) != 0 || ::fchmod(clock, now.st_mode & 07777) != 0) return false;
+  if (::fstat(clock, &now) != 0) return false;
+  return now.st_ctime - std::max(status.st_ctime, status.st_mtime) > stale_after;
+}
+
+void remove_if_abandoned(const std::string& lock, int clock) {
+  struct stat before, now;
+  if (::lstat(lock.c_str(), &before) != 0 || !S_ISREG(before.st_mode)) return;
+  if (!abandoned(lock, before, clock)) return;
+  if (::lstat(lock.c_str(), &now) == 0 && same(before, now)) ::unlink(lock.c_str());
+}
+
+enum class Dot { taken, busy, impossible };
+
+// impossible: this folder is not ours to make files in, or the name is too long there.
+Result<Dot> take_dot_lock(const std::string& lock, int clock) {
+  constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+  auto made = base::open_at(AT_FDCWD, lock, flags, 0444, lock);
+  if (!made && made.error().system_error == EEXIST) {
+    remove_if_abandoned(lock, clock);
+    made = base::open_at(AT_FDCWD, lock, flags, 0444, lock);
+  }
+  if (made) {
+    auto written = base::write_all(made.value().number(), our_mark, lock);
+    if (written) written = made.value().close(lock);
+    if (written) return Dot::taken;
+    ::unlink(lock.c_str());
+    return std::move(written).error();
+  }
+  switch (made.error().system_error) {
+    case EEXIST: return Dot::busy;
+    case EACCES:
+    case EPERM:
+    case ENAMETOOLONG: return Dot::impossible;
+    default: return std::move(made).error();
+  }
+}
+
+}  // namespace
+
+LockedFile::LockedFile(LockedFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      dot_lock_(std::exchange(other.dot_lock_, {})),
+      fd_(std::move(other.fd_)),
+      size_(other.size_),
+      device_(other.device_),
+      inode_(other.inode_) {}
+
+LockedFile::~LockedFile() { (void)close(); }
+
+Result<> LockedFile::close() {
+  // First the dot lock: one of ours that is seen by who holds the kernel's lock was left behind.
+  if (!dot_lock_.empty()) ::unlink(std::exchange(dot_lock_, {}).c_str());
+  if (!fd_) return {};
+  return fd_.close(path_);
+}
+
+// One attempt at all of it; false where somebody else is at it. What was taken is given back then.
+Result<bool> LockedFile::try_open(uid_t owner) {
+  busy_ = "the file is replaced again and again";
+  TRY_LET(file, open_mailbox(path_, owner));
+  if (!file) return false;
+  busy_ = "it is locked by another program";
+  TRY_LET(locked, lock_whole(file.number(), path_));
+  if (!locked) return false;
+  struct stat open_one, named_one;
+  if (::fstat(file.number(), &open_one) != 0) return base::system_error(path_, "stat", errno);
+  TRY(suitable(path_, open_one, owner));
+  ::fcntl(file.number(), F_SETFL, O_NOATIME);  // what we read of it is not read by its owner
+  const std::string lock = path_ + ".lock";
+  busy_ = cat(lock, " is there");
+  TRY_LET(dot, take_dot_lock(lock, file.number()));
+  if (dot == Dot::busy) return false;
+  if (dot == Dot::taken) dot_lock_ = lock;
+  fd_ = std::move(file);
+  busy_ = "the file is replaced again and again";
+  if (::lstat(path_.c_str(), &named_one) == 0 && same(open_one, named_one) &&
+      ::fstat(fd_.number(), &open_one) == 0) {
+    size_ = static_cast<std::uint64_t>(open_one.st_size);
+    device_ = open_one.st_dev;
+    inode_ = open_one.st_ino;
+    return true;
+  }
+  (void)close();
+  return false;
+}
+
+Result<LockedFile> LockedFile::open(const std::string& path, uid_t owner, milliseconds limit) {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + limit;
+  LockedFile file;
+  file.path_ = path;
+  for (auto pause = milliseconds(5);; pause = std::min(pause * 2, milliseconds(250))) {
+    TRY_LET(open, file.try_open(owner));
+    if (open) return file;
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
+    if (left.count() <= 0)
+      return Error{Kind::retry, cat(path, ": unable to lock: ", file.busy_), EAGAIN};
+    std::this_thread::sleep_for(std::min(pause, left));
+  }
+}
+
+}  // namespace store

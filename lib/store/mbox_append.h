@@ -1,0 +1,42 @@
+// mbox_append.h - put a message behind the others of an mbox, all of it or nothing.
+//
+// A crash. Appending is not atomic: a process killed within write(), or a power cut (on ext4 the
+// new length often reaches the disk before the text, and zeros are read), leaves a part of a
+// message. Where it begins must be known from elsewhere, and is: a journal, one small file per
+// mailbox in a folder of the writer's, says before anything is appended, durably, what is being
+// delivered, how long the mailbox was, and with what the text begins. Whoever delivers the same
+// again finds it, compares all that lies behind the old length with what it would write, byte by
+// byte (a byte that did not arrive is zero), and either finds it whole, which counts as delivered,
+// or cuts it off. If anybody else wrote to the file since, nothing fits and nothing is cut.
+// The alternatives: the From_ line written last is no mark where zeros are read; a copy that is
+// renamed takes the file away under everybody's locks and costs its whole size; a mark in the
+// file has to be searched for. The journal costs one fdatasync of a block that is there already.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/result.h"
+#include "lib/store/mail_lock.h"
+#include "lib/store/message_text.h"
+
+namespace store {
+
+/// Where an append is noted before it is made. See above.
+struct Journal {
+  int folder = -1;       ///< of the writer's own, on a file system that keeps what is synced
+  std::string delivery;  ///< what is delivered to whom, the same at every attempt; one line
+};
+
+/// Append one message: `head` (the From_ line and fields of the delivery), the message quoted, an
+/// empty line. An unfinished last message of the file is completed first. All of it is on stable
+/// storage when this returns; on any error the file is cut back to what it was. journal: nullptr
+/// where a half message after a crash does not matter. Errors: retry (full disk, quota, size limit
+/// …), io; system_error tells which.
+base::Result<> append_mbox(LockedFile& file, std::string_view head, const MessageText& text,
+                           const Journal* journal);
+/// The deliveries of a folder's journals that were not seen to end: they go first.
+base::Result<std::vector<std::string>> unfinished_appends(int folder);
+
+}  // namespace store
