@@ -29,9 +29,16 @@ $(B)/tests/clock.so: tests/support/clock.c
 	$(call say,LINK)
 	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -fPIC -shared $< -o $@
 
+# What a delivery agent calls, to be watched alone.
+$(B)/tests/deliver: $(B)/obj/tests/support/deliver.o $(program_objects) $(B)/lib.a
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(INIH) -lcurl -lssl -lcrypto -o $@
+
 .SECONDARY:
 .PHONY: tests
-tests: $(programs) $(B)/tests/unit $(fuzz_names:%=$(B)/tests/replay-%) $(B)/tests/faultrun $(B)/tests/clock.so $(relay_beds)
+tests: $(programs) $(B)/tests/unit $(fuzz_names:%=$(B)/tests/replay-%) $(B)/tests/faultrun $(B)/tests/clock.so \
+  $(B)/tests/deliver $(relay_beds)
 
 .PHONY: setup check check-unit check-corpus check-cli check-crash
 setup:
