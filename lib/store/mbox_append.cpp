@@ -100,26 +100,25 @@ class Notes {
   Result<std::optional<Note>> read() const { return read_note(folder_, name_); }
 
   // When this returns, a power cut does not take the note away.
-  Result<> begin(const Note& note) {
+  Result<> begin(const Note& note) const {
     TRY_LET(file, base::open_at(folder_, name_, O_RDWR | O_CREAT | O_NOFOLLOW, 0600, name_));
     const std::string text = note_text(note);
     const bool is_new = ::lseek(file.number(), 0, SEEK_END) < static_cast<off_t>(text.size());
     TRY(base::write_all_at(file.number(), text, 0, name_));
     TRY(is_new ? base::sync(file.number(), name_) : base::sync_data(file.number(), name_));
     if (is_new) TRY(base::sync(folder_, name_));
-    file_ = std::move(file);
-    return {};
+    return file.close(name_);
   }
 
   // Not synced: a note that comes back is compared with the mailbox, which holds the whole message.
-  void end() {
-    if (file_) (void)base::write_all_at(file_.number(), ended, magic.size(), name_);
+  void end() const {
+    const auto file = base::open_at(folder_, name_, O_WRONLY | O_NOFOLLOW, 0, name_);
+    if (file) (void)base::write_all_at(file.value().number(), ended, magic.size(), name_);
   }
 
  private:
   int folder_;
   std::string name_;
-  Fd file_;
 };
 
 // What completes the last message of a mailbox, so that the next one begins behind an empty line.
@@ -188,26 +187,37 @@ Result<> cut(const LockedFile& file, std::uint64_t size) {
   return {};
 }
 
+Result<> write_or_cut(const LockedFile& file, std::uint64_t size, std::string_view head,
+                      const MessageText& text) {
+  auto written = write_message(file, size, head, text);
+  if (!written) TRY(cut(file, size));
+  return written;
+}
+
 }  // namespace
 
 Result<> append_mbox(LockedFile& file, std::string_view head, const MessageText& text,
                      const Journal* journal) {
+  if (journal == nullptr) return write_or_cut(file, file.size(), head, text);
+  const Notes notes(journal->folder, file.path());
   std::uint64_t size = file.size();
-  std::optional<Notes> notes;
-  if (journal != nullptr) {
-    notes.emplace(journal->folder, file.path());
-    TRY_LET(note, notes->read());
-    if (note && note->open && note->delivery == journal->delivery) {
-      TRY_LET(left, examine(file, *note, head, text));
-      if (left == Left::whole) return base::sync_data(file.number(), file.path());
-      if (left == Left::part) TRY(cut(file, size = note->size));
-    }
-    TRY(notes->begin({true, file.device(), file.inode(), size, journal->delivery,
-                      std::string(head.substr(0, head.find('\n') + 1))}));
+  TRY_LET(note, notes.read());
+  Left left = Left::nothing;
+  if (note && note->open && note->delivery == journal->delivery) {
+    TRY_LET(found, examine(file, *note, head, text));
+    left = found;
   }
+  if (left == Left::whole) {
+    TRY(base::sync_data(file.number(), file.path()));
+    notes.end();
+    return {};
+  }
+  if (left == Left::part) TRY(cut(file, size = note->size));
+  TRY(notes.begin({true, file.device(), file.inode(), size, journal->delivery,
+                   std::string(head.substr(0, head.find('\n') + 1))}));
   auto written = write_message(file, size, head, text);
-  if (!written) TRY(cut(file, size));
-  if (notes) notes->end();
+  if (!written) TRY(cut(file, size));  // where that fails too, the note stays open
+  notes.end();
   return written;
 }
 

@@ -1,0 +1,202 @@
+#include "lib/store/mbox_append.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "lib/base/fd.h"
+#include "lib/base/text.h"
+#include "tests/unit/folder.h"
+
+using base::cat;
+using base::Fd;
+
+namespace {
+
+constexpr std::string_view head = "From a@b Sat Jan  2 08:50:01 2021\nDelivered-To: jane\n";
+constexpr std::string_view other_head = "From a@b Sat Jan  2 10:50:01 2021\nDelivered-To: jane\n";
+
+struct Bed {
+  Folder folder;
+  std::string box = folder / "box";
+  std::string message = "Subject: x\n\nFrom here\n";
+  std::string journals = folder / "run";
+  Fd journal;
+
+  Bed() {
+    std::filesystem::create_directory(journals);
+    journal = Fd(::open(journals.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  }
+
+  base::Result<> append(std::string_view with = head, const char* delivery = "ID 0") const {
+    const auto path = folder.write("message", "before" + message + "behind");
+    Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    auto locked = store::LockedFile::open(box, ::geteuid(), std::chrono::milliseconds(0));
+    if (!locked) return std::move(locked).error();
+    const store::Journal noted{journal.number(), delivery};
+    const auto done =
+        store::append_mbox(locked.value(), with, {file.number(), 6, message.size()}, &noted);
+    return done;
+  }
+  std::string content() const { return Folder::content(box); }
+  std::string one() const { return cat(head, "Subject: x\n\n>From here\n\n"); }
+  // As if the last attempt had not been seen to end.
+  void reopen() const {
+    for (const auto& entry : std::filesystem::directory_iterator(journals)) {
+      std::string text = Folder::content(entry.path());
+      REQUIRE(text.find("state ended\n") != std::string::npos);
+      text.replace(text.find("ended"), 5, "begun");
+      folder.write(cat("run/", entry.path().filename().string()), text);
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("append: head, quoted message, empty line") {
+  const Bed bed;
+  REQUIRE(bed.append());
+  CHECK(bed.content() == bed.one());
+  REQUIRE(bed.append());
+  CHECK(bed.content() == bed.one() + bed.one());
+  struct stat status;
+  REQUIRE(::stat(bed.box.c_str(), &status) == 0);
+  CHECK((status.st_mode & 07777) == 0600);
+  CHECK(!std::filesystem::exists(bed.box + ".lock"));
+}
+
+TEST_CASE("append: an unfinished last message is completed first") {
+  for (const auto& [before, completed] :
+       {std::pair{"", ""}, std::pair{"x", "x\n\n"}, std::pair{"x\n", "x\n\n"},
+        std::pair{"x\n\n", "x\n\n"}, std::pair{"\n", "\n"}, std::pair{"x\r\n", "x\r\n\n"}}) {
+    const Bed bed;
+    bed.folder.write("box", before);
+    REQUIRE(bed.append());
+    CHECK(bed.content() == completed + bed.one());
+  }
+}
+
+TEST_CASE("append: what an attempt left behind is cut off when it is made again") {
+  const Bed bed;
+  bed.folder.write("box", "older\n\n");
+  REQUIRE(bed.append());
+  const std::string whole = bed.content();
+  for (std::size_t size = std::string_view("older\n\n").size(); size <= whole.size(); ++size)
+    for (const bool zeros : {false, true}) {
+      CAPTURE(size);
+      std::string part = whole.substr(0, size);
+      // The length arrived, the text did not: all of it, or the last block of it.
+      if (zeros) part.replace(size - (size - 7) / 2, (size - 7) / 2, (size - 7) / 2, '\0');
+      bed.folder.write("box", part);
+      bed.reopen();
+      CHECK(store::unfinished_appends(bed.journal.number()).value() ==
+            std::vector<std::string>{"ID 0"});
+      REQUIRE(bed.append(other_head));
+      const std::string again = cat("older\n\n", other_head, "Subject: x\n\n>From here\n\n");
+      const bool was_whole = size == whole.size() && !zeros;
+      REQUIRE(bed.content() == (was_whole ? whole : again));
+      if (was_whole) continue;
+      CHECK(store::unfinished_appends(bed.journal.number()).value().empty());
+      bed.folder.write("box", "older\n\n");  // the same file, for the note of the next round
+      REQUIRE(bed.append());
+    }
+}
+
+TEST_CASE("append: what others wrote is never cut off") {
+  const std::string others = "From c@d Sat Jan  2 09:50:01 2021\n\nmine\n\n";
+  const Bed bed;
+  REQUIRE(bed.append());
+  bed.reopen();
+  const std::string part = bed.one().substr(0, 40);
+  SUBCASE("behind a part") {
+    bed.folder.write("box", part + others);
+    REQUIRE(bed.append());
+    CHECK(bed.content() == part + others + bed.one());
+  }
+  SUBCASE("instead of it") {
+    bed.folder.write("box", others);
+    REQUIRE(bed.append());
+    CHECK(bed.content() == others + bed.one());
+  }
+  SUBCASE("behind all of it") {
+    bed.folder.write("box", bed.one() + others);
+    REQUIRE(bed.append());
+    CHECK(bed.content() == bed.one() + others);
+  }
+  SUBCASE("in another file of that name") {
+    std::filesystem::rename(bed.box, bed.box + ".old");
+    bed.folder.write("box", part);
+    REQUIRE(bed.append());
+    CHECK(bed.content() == cat(part, "\n\n", bed.one()));
+  }
+  SUBCASE("for another delivery") {
+    bed.folder.write("box", part);
+    REQUIRE(bed.append(head, "ID 1"));
+    CHECK(bed.content() == cat(part, "\n\n", bed.one()));
+  }
+  SUBCASE("nothing: it was taken out") {
+    bed.folder.write("box", "");
+    REQUIRE(bed.append());
+    CHECK(bed.content() == bed.one());
+  }
+}
+
+TEST_CASE("append: a journal that was cut short says nothing") {
+  const Bed bed;
+  REQUIRE(bed.append());
+  const auto path = std::filesystem::directory_iterator(bed.journals)->path();
+  const std::string note = Folder::content(path);
+  CHECK(note.size() % 4096 == 0);
+  for (std::size_t size = 0; size < note.find("\n\n"); size += 3) {
+    bed.folder.write(cat("run/", path.filename().string()), note.substr(0, size));
+    CHECK(store::unfinished_appends(bed.journal.number()).value().empty());
+    const std::string before = bed.content();
+    REQUIRE(bed.append());
+    CHECK(bed.content() == before + bed.one());
+    bed.folder.write("box", "");
+  }
+}
+
+TEST_CASE("append: a large message in pieces, cut back where there is no room") {
+  Bed bed;
+  for (int i = 0; i < 60'000; ++i) bed.message += cat("From line ", i, " of many that are long\n");
+  const rlimit limit{1 << 20, RLIM_INFINITY};
+  rlimit before;
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  bed.folder.write("box", "older");
+  bed.folder.write("message", "x");
+  {
+    const auto path = bed.folder.write("text", bed.message);
+    Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    auto locked = store::LockedFile::open(bed.box, ::geteuid(), std::chrono::milliseconds(0));
+    REQUIRE(locked);
+    const store::Journal journal{bed.journal.number(), "ID 0"};
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    const auto failed =
+        store::append_mbox(locked.value(), head, {file.number(), 0, bed.message.size()}, &journal);
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    REQUIRE(!failed);
+    CHECK(failed.error().system_error == EFBIG);
+    CHECK(failed.error().text == bed.box + ": write: File too large");
+  }
+  std::signal(SIGXFSZ, handler);
+  CHECK(bed.content() == "older");
+  REQUIRE(bed.append());
+  CHECK(bed.content().size() == 7 + head.size() + bed.message.size() + 60'001 + 1);
+}
+
+TEST_CASE("append: a message that is shorter than it was is not delivered in part") {
+  const Bed bed;
+  const auto path = bed.folder.write("message", "Subject: x\n");
+  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  auto locked = store::LockedFile::open(bed.box, ::geteuid(), std::chrono::milliseconds(0));
+  REQUIRE(locked);
+  CHECK(!store::append_mbox(locked.value(), head, {file.number(), 0, 5000}, nullptr));
+  CHECK(bed.content().empty());
+}
