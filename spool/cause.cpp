@@ -12,11 +12,15 @@ rfc::EnhancedStatus usual_status(Cause cause) {
     case Cause::too_large: return {5, 3, 4};
     case Cause::needs_utf8: return {5, 6, 7};
     case Cause::cannot_convert: return {5, 6, 3};
-    case Cause::loop: return {5, 4, 6};
+    case Cause::loop:
+    case Cause::too_deep: return {5, 4, 6};
+    case Cause::unknown_user: return {5, 1, 1};
+    case Cause::other_user: return {5, 2, 0};
     case Cause::expired: return {5, 4, 7};
     case Cause::refused:
     case Cause::error_route:
-    case Cause::command: break;
+    case Cause::command:
+    case Cause::error_address: break;
   }
   return {5, 0, 0};
 }

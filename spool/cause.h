@@ -16,8 +16,12 @@ enum class Cause {
   needs_utf8,      ///< an address needs SMTPUTF8, which is not offered (RFC 6531)
   cannot_convert,  ///< not in a form that the server takes, and it may not be recoded
   error_route,     ///< [routes] says so
-  loop,            ///< too many Received fields
   command,         ///< a command's exit status that says so
+  loop,            ///< too many Received fields, its own Delivered-To, or aliases lead nowhere else
+  too_deep,        ///< aliases and .forward in more steps than anybody needs
+  unknown_user,    ///< passwd says that there is no such user of this machine
+  other_user,      ///< another user of this machine, and no system installation to reach him
+  error_address,   ///< the virtual table says so
   expired,         ///< tried often enough, for longer than spool.lifetime
 };
 

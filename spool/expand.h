@@ -115,12 +115,9 @@ struct Action {
 
 /// What one recipient line of an entry leads to.
 struct Line {
-  std::size_t recipient = 0;  ///< index into the envelope
-  /// One: under the line's own status, recomputed each run. Several: lines of the next generation.
-  /// None: `same_as` leads to all of it.
-  std::vector<Action> actions;
-  /// The line whose mail this one would get a second time.
-  std::optional<std::size_t> same_as = std::nullopt;
+  std::size_t recipient = 0;    ///< index into the envelope
+  std::vector<Action> actions;  ///< empty: all of it had the message already, or gets it by others
+  bool thinned = false;         ///< some of it was left out for that reason
 };
 
 struct Expansion {
@@ -128,6 +125,11 @@ struct Expansion {
   std::vector<Step> steps;
   std::vector<std::string> remarks;  ///< what to log: loops that were left out
 };
+
+/// Whether each line leads to one action, which may be taken under the line's own status and is
+/// recomputed in each run. Else the actions are to become the lines of the next generation first,
+/// which remembers who got what; actions with a delay stand there by their kind and address.
+bool settled(const Expansion& expansion);
 
 /// Expands the pending recipients of an entry. Kinds `s`, `|`, `/` and `h` are what they are, and
 /// of `m` only the user is looked up.

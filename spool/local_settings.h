@@ -30,12 +30,12 @@ struct LocalSettings {
   std::string all_mail_to;  ///< an address; empty: none
 };
 
-constexpr std::array local_keys{store::Key{"mailbox", store::Type::path_or_command},
-                                store::Key{"aliases", store::Type::path},
-                                store::Key{"virtual", store::Type::path},
-                                store::Key{"generic", store::Type::path},
-                                store::Key{"commands", store::Type::path},
-                                store::Key{"unknown"}};
+inline constexpr std::array local_keys{store::Key{"mailbox", store::Type::path_or_command},
+                                       store::Key{"aliases", store::Type::path},
+                                       store::Key{"virtual", store::Type::path},
+                                       store::Key{"generic", store::Type::path},
+                                       store::Key{"commands", store::Type::path},
+                                       store::Key{"unknown"}};
 
 /// config: nullptr where there is none. What is wrong is added to `mistakes`, "FILE:LINE: text".
 LocalSettings read_local(const store::Config* config, const store::Place& place,

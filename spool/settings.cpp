@@ -26,12 +26,6 @@ using store::Type;
 
 namespace {
 
-constexpr std::array local_keys{Key{"mailbox", Type::path_or_command},
-                                Key{"aliases", Type::path},
-                                Key{"virtual", Type::path},
-                                Key{"generic", Type::path},
-                                Key{"commands", Type::path},
-                                Key{"unknown"}};
 constexpr std::array smarthost_keys{Key{"host"},
                                     Key{"security", Type::choice, "tls starttls none"},
                                     Key{"allow_plaintext", Type::yes_no},
@@ -62,7 +56,7 @@ constexpr std::array smarthost_keys{Key{"host"},
 
 constexpr const char* system_generic = "/etc/postbag/generic";
 // Understood and checked, but without effect until the part that uses them is built.
-constexpr std::string_view waiting_keys[] = {"site.all_mail_to", "site.postmaster"};
+constexpr std::string_view waiting_keys[] = {"local.mailbox", "local.commands"};
 
 bool loopback(const std::string& host) {
   const bool v4 =
@@ -347,18 +341,9 @@ void read_routes(const store::Config& config, Settings& settings,
   }
 }
 
-// Sections and keys that are right but wait for the part that uses them.
+// Keys that are right but wait for the part that uses them.
 void note_waiting(const store::Config& config, std::vector<std::string>& remarks) {
-  const auto is_generic = [](const auto& setting) { return setting.key == "generic"; };
-  for (const auto& section : config.sections()) {
-    const auto& settings = section.settings;
-    const bool later = section.kind == "local";
-    if (later && !std::all_of(settings.begin(), settings.end(), is_generic))
-      remarks.push_back(config.located(
-          section.line,
-          cat("[", section.kind,
-              section.find("generic") != nullptr ? "] has no effect but for generic in this version"
-                                                 : "] has no effect in this version")));
+  for (const auto& section : config.sections())
     for (const auto& setting : section.settings) {
       const bool waits = std::find(std::begin(waiting_keys), std::end(waiting_keys),
                                    cat(section.kind, ".", setting.key)) != std::end(waiting_keys);
@@ -366,7 +351,6 @@ void note_waiting(const store::Config& config, std::vector<std::string>& remarks
         remarks.push_back(
             config.located(setting.line, cat(setting.key, " has no effect in this version")));
     }
-  }
 }
 
 // The table of [local] generic, or in system mode the default one. That one need not be there.
@@ -393,6 +377,8 @@ Result<Settings> load_settings(const store::Place& place) {
   Settings settings;
   if (!place.config) {
     settings.site = store::make_site(place, nullptr);
+    std::vector<std::string> none;
+    settings.local = read_local(nullptr, place, none);
     return settings;
   }
   TRY_LET(config, store::Config::load(*place.config));
@@ -407,6 +393,7 @@ Result<Settings> load_settings(const store::Place& place) {
     if (section.kind == "smarthost" && !section.settings.empty())
       settings.smarthosts.push_back(SmarthostReader(config, section, place, mistakes).read());
   read_routes(config, settings, mistakes);
+  settings.local = read_local(&config, place, mistakes);
   std::vector<std::string> table_mistakes;
   const Generic generic = load_generic(config, place, table_mistakes);
   for (auto& smarthost : settings.smarthosts) {

@@ -11,6 +11,7 @@
 #include "lib/base/result.h"
 #include "lib/store/config.h"
 #include "lib/store/site.h"
+#include "spool/local_settings.h"
 #include "spool/rewrite.h"
 #include "spool/route.h"
 
@@ -60,6 +61,7 @@ struct Smarthost {
 
 struct Settings {
   store::Site site;
+  LocalSettings local;
   std::vector<Smarthost> smarthosts;
   Routes routes;
   std::vector<std::string>

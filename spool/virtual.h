@@ -45,6 +45,8 @@ class Virtual {
     std::vector<std::string> addresses;
     std::optional<ToNowhere> error;
   };
+  std::string add(std::string_view key, std::string_view value);
+  const Value* value_of(const rfc::Path& address) const;
   std::unordered_map<std::string, Value> table_;  // keys lower-case
   std::unordered_set<std::string> domains_;       // of keys, lower-case
   std::vector<std::string> mistakes_;

@@ -28,17 +28,39 @@ std::string full_name(std::string_view gecos, std::string_view login) {
 }
 }  // namespace
 
-std::optional<User> find_user(uid_t uid) {
+namespace {
+// What getpwuid_r and getpwnam_r say; the error number, or 0. ask(entry, buffer, size, found).
+template <typename Ask>
+int ask_passwd(Ask ask, std::optional<User>& user) {
   std::vector<char> buffer(4096);
   passwd entry{};
   passwd* found = nullptr;
   int error;
-  while ((error = ::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found)) == ERANGE &&
+  while ((error = ask(&entry, buffer.data(), buffer.size(), &found)) == ERANGE &&
          buffer.size() < 1 << 20)
     buffer.resize(buffer.size() * 4);
-  if (error != 0 || found == nullptr) return std::nullopt;
-  return User{entry.pw_uid, entry.pw_gid,  entry.pw_name, full_name(entry.pw_gecos, entry.pw_name),
-              entry.pw_dir, entry.pw_shell};
+  if (error == 0 && found != nullptr)
+    user =
+        User{entry.pw_uid, entry.pw_gid,  entry.pw_name, full_name(entry.pw_gecos, entry.pw_name),
+             entry.pw_dir, entry.pw_shell};
+  return error;
+}
+}  // namespace
+
+std::optional<User> find_user(uid_t uid) {
+  std::optional<User> user;
+  ask_passwd([uid](auto... rest) { return ::getpwuid_r(uid, rest...); }, user);
+  return user;
+}
+
+Result<std::optional<User>> find_user(const std::string& name) {
+  std::optional<User> user;
+  const int error =
+      ask_passwd([&](auto... rest) { return ::getpwnam_r(name.c_str(), rest...); }, user);
+  // getpwnam_r(3): these are said of names that are not there as well, by one service or another.
+  const bool none = error == 0 || error == ENOENT || error == ESRCH;
+  if (none) return user;
+  return system_error(Kind::retry, cat("user ", printable(name)), "passwd", error);
 }
 
 std::optional<std::string> own_home(const User& user) {

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "lib/base/result.h"
+
 namespace base {
 
 /// A passwd entry.
@@ -17,6 +19,9 @@ struct User {
 };
 
 std::optional<User> find_user(uid_t uid);
+/// nullopt: passwd says that there is none of this name. Errors: retry (it could not be asked: a
+/// name service that is down is no reason to say that somebody does not exist).
+Result<std::optional<User>> find_user(const std::string& name);
 /// The entry's home if it is absolute, a folder, and belongs to the user: the only home that is
 /// trusted.
 std::optional<std::string> own_home(const User& user);

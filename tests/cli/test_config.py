@@ -221,7 +221,8 @@ def test_every_setting_of_the_sample_is_understood(account, section, number, key
 
 
 def test_the_sample_holds_every_key_and_no_other():
-    code = (ROOT / "spool/settings.cpp").read_text() + (ROOT / "lib/store/site.cpp").read_text()
+    code = "".join((ROOT / path).read_text()
+                   for path in ("spool/settings.cpp", "spool/local_settings.h", "lib/store/site.cpp"))
     for section in ("site", "spool", "local", "smarthost"):
         known = re.search(rf"constexpr std::array {section}_keys\{{(.*?)\}};", code, re.S)[1]
         shown = [key for name, _, key, _, _ in settings() if name == section]

@@ -1,0 +1,110 @@
+#include "spool/machine.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "lib/base/file.h"
+#include "lib/base/text.h"
+#include "spool/forward.h"
+
+namespace spool {
+
+using base::cat;
+using base::Error;
+using base::Kind;
+using base::Result;
+
+namespace {
+
+bool exists(const char* path) { return ::access(path, F_OK) == 0; }
+
+Virtual read_virtual(const LocalSettings& local) {
+  constexpr std::size_t largest = 256 << 20;
+  const auto& path = local.virtual_table;
+  if (path.empty()) return {};
+  const auto text = base::read_file(path, largest);
+  if (text) return Virtual::parse(path, text.value());
+  Virtual none;
+  if (local.virtual_named || text.error().system_error != ENOENT)
+    none.add_mistake(text.error().text);
+  return none;
+}
+
+Result<store::Aliases> open_aliases(const std::string& path) {
+  if (path.empty()) return store::Aliases();
+  return store::Aliases::open(path);
+}
+
+// A name that passwd could know: nothing else is asked of it.
+bool is_login(const std::string& name) {
+  constexpr std::size_t longest = 256;
+  if (name.empty() || name.size() > longest || name[0] == '-') return false;
+  for (const char c : name)
+    if (base::control(c) || c == ':' || c == '/' || c == ' ') return false;
+  return true;
+}
+
+}  // namespace
+
+Rules rules_for(const Settings& settings, const store::Place& place, const base::Identity& who) {
+  Rules rules;
+  rules.site = settings.site;
+  rules.local = settings.local;
+  rules.routes = settings.routes;
+  rules.uid = who.uid;
+  rules.login = who.login();
+  rules.alone = !place.config.has_value();
+  using Others = Rules::Others;
+  rules.others = place.system                   ? Others::waiting
+                 : exists(store::system_config) ? Others::handed_over
+                                                : Others::nobody;
+  return rules;
+}
+
+MachineLookups::MachineLookups(const Rules& rules)
+    : rules_(rules),
+      virtual_(read_virtual(rules.local)),
+      aliases_(open_aliases(rules.local.aliases)) {
+  remarks_ = virtual_.mistakes();
+  if (aliases_) {
+    for (const auto& remark : aliases_.value().remarks()) remarks_.push_back(remark);
+    untrusted_aliases_ = untrusted_file(rules.local.aliases, rules.uid).value_or("");
+  } else {
+    for (const auto line : base::split(aliases_.error().text, '\n')) remarks_.emplace_back(line);
+  }
+}
+
+Result<std::optional<VirtualTarget>> MachineLookups::in_virtual(const rfc::Path& address) {
+  return virtual_.find(address, rules_.site.is_local(address.domain()));
+}
+
+Result<std::optional<Listed>> MachineLookups::alias(std::string_view name) {
+  if (!aliases_) {
+    const std::string& text = aliases_.error().text;
+    return Error{Kind::config, text.substr(0, text.find('\n'))};
+  }
+  TRY_LET(targets, aliases_.value().find(name));
+  if (!targets) return std::optional<Listed>();
+  return std::optional<Listed>({std::move(*targets), untrusted_aliases_});
+}
+
+Result<std::optional<base::User>> MachineLookups::user(const std::string& name) {
+  if (!is_login(name)) return std::optional<base::User>();
+  const auto known = users_.find(name);
+  if (known != users_.end()) return known->second;
+  TRY_LET(found, base::find_user(name));
+  users_.emplace(name, found);
+  return found;
+}
+
+Result<std::optional<Listed>> MachineLookups::forward(const base::User& user) {
+  return read_forward(user);
+}
+
+Result<Listed> MachineLookups::include(const std::string& path) {
+  return read_include(path, rules_.uid);
+}
+
+}  // namespace spool
