@@ -51,6 +51,25 @@ rfc::Outcome unpack_outcome(Unpacker& unpacker) {
   return outcome;
 }
 
+void pack_local(const LocalTarget& local, Packer& packer) {
+  packer.number(static_cast<std::uint64_t>(local.kind)).text(local.target).text(local.original);
+  packer.text(local.final_address).text(local.notify).text(local.ret).text(local.envid);
+  packer.number(local.line);
+}
+
+LocalTarget unpack_local(Unpacker& unpacker) {
+  LocalTarget local;
+  local.kind = static_cast<store::RecipientKind>(unpacker.number());
+  local.target = unpacker.text();
+  local.original = unpacker.text();
+  local.final_address = unpacker.text();
+  local.notify = unpacker.text();
+  local.ret = unpacker.text();
+  local.envid = unpacker.text();
+  local.line = unpacker.number();
+  return local;
+}
+
 }  // namespace
 
 std::string pack_job(const Job& job) {
@@ -58,6 +77,9 @@ std::string pack_job(const Job& job) {
   packer.number(static_cast<std::uint64_t>(FrameKind::job));
   packer.text(job.id).text(job.sender.text()).number(job.message_offset);
   packer.number(job.status_offset).text(job.mail_parameters);
+  packer.number(static_cast<std::uint64_t>(job.arrival.time_since_epoch().count()));
+  packer.text(job.prefix).number(job.local.has_value());
+  if (job.local) pack_local(*job.local, packer);
   pack_facts(job.facts, packer);
   packer.number(job.recipients.size());
   for (std::size_t i = 0; i < job.recipients.size(); ++i)
@@ -73,6 +95,9 @@ std::optional<Job> unpack_job(Unpacker& unpacker) {
   job.message_offset = unpacker.number();
   job.status_offset = unpacker.number();
   job.mail_parameters = unpacker.text();
+  job.arrival = base::Time(std::chrono::microseconds(unpacker.number()));
+  job.prefix = unpacker.text();
+  if (unpacker.number() != 0) job.local = unpack_local(unpacker);
   job.facts = unpack_facts(unpacker);
   for (auto left = unpacker.number(); left > 0 && unpacker.ok(); --left) {
     auto path = rfc::Path::parse(unpacker.text());

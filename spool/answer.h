@@ -9,6 +9,9 @@
 
 namespace spool {
 
+/// The relay of what stays here.
+constexpr const char* local_relay = "local";
+
 /// What came back for one Job.
 struct Answer {
   Verdict verdict;

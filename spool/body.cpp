@@ -66,12 +66,14 @@ Result<std::string> read_header(const Job& job) {
 EntryText::EntryText(const Job& job, const BodyPlan& plan)
     : job_(job),
       plan_(plan),
+      prefix_done_(job.prefix.empty()),
       header_done_(!plan.header),
       at_(job.message_offset + (plan.header ? plan.header_bytes : 0)),
       end_(job.message_offset + job.facts.bytes),
       piece_(piece_size, '\0') {}
 
 Result<std::string_view> EntryText::next() {
+  if (!std::exchange(prefix_done_, true)) return std::string_view(job_.prefix);
   if (!std::exchange(header_done_, true) && !plan_.header->empty())
     return std::string_view(*plan_.header);
   const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(piece_size, end_ - at_));
@@ -93,7 +95,7 @@ class Planner {
   BodyPlan plan() {
     const auto& facts = job_.facts;
     plan_.sender = job_.sender;
-    plan_.size = facts.bytes + facts.lines;
+    plan_.size = wire_size(job_.prefix) + facts.bytes + facts.lines;
     header_eight_bit_ = facts.eight_bit_header;
     eight_bit_ = facts.eight_bit_body;
     auto made = make();

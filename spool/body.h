@@ -35,7 +35,7 @@ struct BodyPlan {
 /// not rewritten.
 BodyPlan plan_body(const Job& job, const Capabilities& offered);
 
-/// The entry's message with its header replaced as planned, piece by piece.
+/// The entry's message behind the job's prefix, its header replaced as planned, piece by piece.
 class EntryText {
  public:
   EntryText(const Job& job, const BodyPlan& plan);
@@ -43,12 +43,12 @@ class EntryText {
   /// than it was).
   base::Result<std::string_view> next();
   /// Whether next() has yielded all of it.
-  bool ended() const { return header_done_ && at_ == end_; }
+  bool ended() const { return prefix_done_ && header_done_ && at_ == end_; }
 
  private:
   const Job& job_;
   const BodyPlan& plan_;
-  bool header_done_;
+  bool prefix_done_, header_done_;
   std::uint64_t at_, end_;
   std::string piece_;
 };

@@ -39,18 +39,25 @@ std::string_view purpose_of(Notice::Kind kind) {
   return "delivered";
 }
 
+constexpr std::string_view to_postmaster = "double";
+
 // What a notice is about and says, as its envid.
 std::string label_of(const Bouncer::Subject& subject) {
-  return cat(subject.lease.name().id.text(), ".", purpose_of(subject.kind));
+  const auto& sender = subject.lease.entry().envelope.senders[subject.sender];
+  return cat(subject.lease.name().id.text(), ".",
+             sender.path.null() ? to_postmaster : purpose_of(subject.kind));
 }
 
-NoticeRecipient::Action action_of(Notice::Kind kind) {
+NoticeRecipient::Action action_of(Notice::Kind kind, store::RecipientKind recipient) {
+  using store::RecipientKind;
   switch (kind) {
     case Notice::Kind::failed: return NoticeRecipient::Action::failed;
     case Notice::Kind::delayed: return NoticeRecipient::Action::delayed;
     case Notice::Kind::delivered: break;
   }
-  return NoticeRecipient::Action::relayed;
+  const bool here = recipient == RecipientKind::mailbox || recipient == RecipientKind::file ||
+                    recipient == RecipientKind::command;
+  return here ? NoticeRecipient::Action::delivered : NoticeRecipient::Action::relayed;
 }
 
 Result<> append_original(store::Draft& draft, const store::Lease& lease) {
@@ -77,6 +84,10 @@ std::optional<QueueId> parent_of(const store::Envelope& envelope) {
   return QueueId::parse(std::string_view(sender.envid).substr(0, dot));
 }
 
+bool nobody_to_tell(const store::Sender& sender) {
+  return sender.path.null() && sender.envid.ends_with(cat(".", to_postmaster));
+}
+
 std::string header_of(int descriptor, const store::Entry& entry, std::size_t limit) {
   std::string text(std::min<std::uint64_t>(limit, entry.facts.bytes), '\0');
   const auto got = base::read_at(descriptor, text, entry.message_offset, "entry");
@@ -100,6 +111,14 @@ std::optional<std::size_t> Bouncer::way_to(const rfc::Path& sender) const {
   return smarthost_for(settings_, rfc::Path(), sender);
 }
 
+rfc::Path Bouncer::addressee(const Subject& subject) const {
+  const auto& sender = subject.lease.entry().envelope.senders[subject.sender].path;
+  if (!sender.null()) return sender;
+  auto postmaster = rfc::Path::parse(settings_.site.postmaster);
+  if (postmaster && !postmaster.value().null()) return std::move(postmaster).value();
+  return rfc::Path::parse("postmaster").value();
+}
+
 Notice Bouncer::notice_of(const Subject& subject, std::string_view header) const {
   const auto& entry = subject.lease.entry();
   const auto& sender = entry.envelope.senders[subject.sender];
@@ -108,7 +127,7 @@ Notice Bouncer::notice_of(const Subject& subject, std::string_view header) const
   notice.queue_id = subject.lease.name().id.text();
   notice.host_name = settings_.site.host_name;
   notice.domain = settings_.site.domain;
-  notice.sender = sender.path;
+  notice.sender = addressee(subject);
   notice.envid = sender.envid;
   notice.ret = sender.ret;
   notice.arrival = entry.envelope.arrival;
@@ -122,14 +141,14 @@ Notice Bouncer::notice_of(const Subject& subject, std::string_view header) const
   for (const auto& judged : subject.recipients) {
     const auto& recipient = entry.envelope.recipients[judged.recipient];
     notice.recipients.push_back({recipient.address, recipient.original, recipient.orcpt,
-                                 judged.outcome, action_of(subject.kind), judged.outcome.host,
-                                 judged.expired});
+                                 judged.outcome, action_of(subject.kind, recipient.kind),
+                                 judged.outcome.host, judged.expired});
   }
   return notice;
 }
 
 store::Envelope Bouncer::envelope_of(const Subject& subject) const {
-  const auto& sender = subject.lease.entry().envelope.senders[subject.sender].path;
+  const auto sender = addressee(subject);
   // What cannot reach the sender that way is the business of whose spool this is.
   const auto way = way_to(sender);
   const bool barred =

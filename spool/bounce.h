@@ -23,7 +23,8 @@ class Bouncer {
   /// among them.
   void know(const std::vector<store::EntryName>& entries);
 
-  /// What a notice is about. All recipients are those of one sender, which is not null.
+  /// What a notice is about. All recipients are those of one sender. The null sender's failures are
+  /// told to the postmaster, and nothing else of it to anybody.
   struct Subject {
     const store::Lease& lease;
     Notice::Kind kind;
@@ -39,6 +40,7 @@ class Bouncer {
   std::optional<std::size_t> way_to(const rfc::Path& sender) const;
 
  private:
+  rfc::Path addressee(const Subject& subject) const;
   Notice notice_of(const Subject& subject, std::string_view header) const;
   store::Envelope envelope_of(const Subject& subject) const;
   bool made_before(const store::QueueId& id, const std::string& label) const;
@@ -52,6 +54,9 @@ class Bouncer {
 
 /// The ID of the message that a notice in the queue is about; nullopt for everything else.
 std::optional<store::QueueId> parent_of(const store::Envelope& envelope);
+
+/// Whether a bounce for this sender has nobody to go to: it is one itself, to the postmaster.
+bool nobody_to_tell(const store::Sender& sender);
 
 /// The header of an entry's message with the LF of its last line, at most `limit` bytes; without
 /// the empty line. Empty when it cannot be read.

@@ -64,6 +64,7 @@ bool Dispatcher::all_full() const {
 }
 
 void Dispatcher::load(Lane& lane) {
+  if (lane.smarthost->agent != Agent::session) return;
   lane.state = load_host_state(around_.spool, *lane.smarthost);
   // What it failed with has been mended, perhaps: its mail need not wait for its time.
   if (lane.state.failures > 0 && lane.state.stamp != lane.smarthost->stamp)
@@ -154,7 +155,15 @@ bool Dispatcher::wants_more_seats(const Lane& lane) const {
 void Dispatcher::start_seat(Lane& lane) {
   const auto& smarthost = *lane.smarthost;
   const auto& helo = smarthost.helo.empty() ? around_.settings.site.host_name : smarthost.helo;
-  const Account account{smarthost, helo, around_.home, around_.who.uid, lane.first_host};
+  const Account account{smarthost,
+                        helo,
+                        around_.home,
+                        around_.who,
+                        lane.first_host,
+                        around_.settings.local,
+                        cat(around_.spool.path(), "/run"),
+                        around_.own_spool,
+                        around_.mail};
   auto started = Worker::start(account);
   if (!started) {
     if (lane.seats.empty()) take_down(lane, outcome_of(started.error(), ""), true);
@@ -301,10 +310,12 @@ void Dispatcher::take_down(Lane& lane, const rfc::Outcome& outcome, bool local_c
   lane.down->kind = rfc::Outcome::Kind::delayed;
   lane.tried = true;
   if (stop_requested()) return;
+  const bool agent = lane.smarthost->agent != Agent::session;
   if (local_cause || lane.state.failures == 0)
     base::log("smtp", Level::warning,
-              cat("smarthost ", shown_name(*lane.smarthost), " fails: ", outcome.text,
-                  "; its mail waits"));
+              cat(agent ? "" : "smarthost ", shown_name(*lane.smarthost),
+                  agent ? " fail: " : " fails: ", outcome.text, "; ", agent ? "their" : "its",
+                  " mail waits"));
   // What lies with this process says nothing to the next one.
   if (local_cause) return;
   count_failure(lane.state, *lane.down, around_.clock(), policy_, random_number());

@@ -11,6 +11,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/user.h"
+#include "spool/expand.h"
 #include "spool/host_state.h"
 #include "spool/settings.h"
 #include "spool/worker.h"
@@ -44,10 +45,13 @@ class Dispatcher {
   struct Surroundings {
     const store::Spool& spool;
     const Settings& settings;
+    const Rules& rules;  ///< of what is for this machine
     const base::Identity& who;
     std::string home;
     base::Time (*clock)();
-    bool forced = false;  ///< somebody asked for it: smarthosts that rest are tried all the same
+    bool own_spool = true;  ///< user mode
+    std::string mail = {};  ///< MAIL as it was given to this run
+    bool forced = false;    ///< somebody asked for it: smarthosts that rest are tried all the same
   };
   explicit Dispatcher(Surroundings surroundings);
   ~Dispatcher();

@@ -25,6 +25,8 @@ namespace {
 
 // Entries that are open at once, each with a descriptor.
 constexpr std::size_t most_deliveries = 300;
+// Entries that wait for a smarthost while others are looked for that need not.
+constexpr std::size_t most_parked = 1000;
 // RFC 5321 section 6.3: a message that was passed on as often as that goes round in circles.
 constexpr std::size_t most_hops = 50;
 constexpr std::size_t header_looked_at = 64 * 1024;
@@ -95,7 +97,16 @@ void SpoolRun::leave(const EntryName& name) {
   if (const auto next = next_attempt_of(spool_, name)) attempted_[name.id] = *next;
 }
 
+// Tables may have been changed since the last look.
+void SpoolRun::open_tables() {
+  lookups_.emplace(around_.rules);
+  if (lookups_->remarks() == table_remarks_) return;
+  table_remarks_ = lookups_->remarks();
+  for (const auto& remark : table_remarks_) base::log("local", Level::warning, remark);
+}
+
 Result<> SpoolRun::read_queue() {
+  open_tables();
   TRY_LET(listing, store::list(spool_));
   listing_ = std::move(listing);
   cursor_ = 0;
@@ -149,19 +160,32 @@ std::unique_ptr<Delivery> SpoolRun::take(const EntryName& name) {
   return delivery;
 }
 
-// What happens to its recipients, as far as that is known without asking a server.
-void SpoolRun::plan(Delivery& delivery) {
+// Where its recipients go, as far as that is known without asking a server.
+Plan SpoolRun::plan(Delivery& delivery) {
   const auto& entry = delivery.lease.entry();
-  delivery.why =
-      store::load_why(spool_, delivery.lease.name().id, entry.envelope.recipients.size());
-  auto plan = spool::plan(entry, settings_);
   const auto header = header_of(delivery.lease.descriptor(), entry, header_looked_at);
+  auto resolved = resolve(delivery.lease, header, around_.rules, *lookups_);
+  std::vector<Decided> decided;
+  if (resolved) decided = std::move(resolved).value();
+  for (std::size_t i = 0; !resolved && i < entry.done.size(); ++i)
+    if (entry.done[i] == store::pending)
+      decided.push_back({i, outcome_of(resolved.error(), ""), true});
+  auto plan = spool::plan(entry, settings_, std::move(decided));
   if (hops(header) > most_hops) {
     for (const auto& batch : plan.batches)
       for (const auto i : batch.recipients)
-        plan.decided.push_back({i, failed(Cause::loop, "too many hops: it goes round in circles")});
+        plan.decided.push_back(
+            {i, failed(Cause::loop, "too many hops: it goes round in circles"), false});
     plan.batches.clear();
   }
+  return plan;
+}
+
+// It is at hand from now on.
+void SpoolRun::activate(Delivery& delivery, Plan plan) {
+  const auto& entry = delivery.lease.entry();
+  delivery.why =
+      store::load_why(spool_, delivery.lease.name().id, entry.envelope.recipients.size());
   const auto pending = std::count(entry.done.begin(), entry.done.end(), store::pending);
   base::log("qmgr", Level::info,
             cat(delivery.lease.name().id.text(), ": from=<", entry.envelope.senders[0].path.text(),
@@ -183,19 +207,21 @@ void SpoolRun::attempt(const EntryName& name) {
 }
 
 void SpoolRun::begin(std::unique_ptr<Delivery> delivery) {
+  auto planned = plan(*delivery);
   const auto name = delivery->lease.name();
-  const auto ways = spool::ways(delivery->lease.entry(), settings_);
-  const bool all_full =
-      std::all_of(ways.begin(), ways.end(), [&](std::size_t way) { return sessions_->full(way); });
-  if (!ways.empty() && all_full) {
-    parked_[*ways.begin()].push_back(name);
-    busy_.insert(name.id);
+  const auto& batches = planned.batches;
+  const bool all_full = std::all_of(batches.begin(), batches.end(), [&](const Batch& batch) {
+    return sessions_->full(batch.smarthost);
+  });
+  busy_.insert(name.id);
+  if (!batches.empty() && all_full) {
+    parked_[batches.front().smarthost].push_back(name);
+    ++parked_count_;
     return;
   }
   worked_ = true;
-  plan(*delivery);
+  activate(*delivery, std::move(planned));
   const auto key = next_key_++;
-  busy_.insert(name.id);
   deliveries_[key] = std::move(delivery);
   if (deliveries_[key]->finished()) return finish(key);
   unsent_.push_back(key);
@@ -208,19 +234,23 @@ bool SpoolRun::feed() {
     if (names.empty() || sessions_->full(smarthost)) continue;
     const auto name = names.front();
     names.pop_front();
+    --parked_count_;
     busy_.erase(name.id);
     attempt(name);
     return true;
   }
-  if (cursor_ == listing_.entries.size() || sessions_->all_full()) return false;
+  if (cursor_ == listing_.entries.size() || sessions_->all_full() || parked_count_ >= most_parked)
+    return false;
   const auto& name = listing_.entries[cursor_++];
   if (attempt_now(name)) attempt(name);
   return true;
 }
 
 Task SpoolRun::task_of(std::uint64_t key, const Delivery& delivery, const Batch& batch) const {
+  const bool session = settings_.smarthosts[batch.smarthost].agent == Agent::session;
   Task task{key, batch.smarthost, batch.recipients,
-            job_of(delivery.lease.entry(), delivery.lease.name().id, batch, settings_.site.domain)};
+            (session ? job_of : local_job_of)(delivery.lease.entry(), delivery.lease.name().id,
+                                              batch, settings_.site)};
   task.job.descriptor = delivery.lease.descriptor();
   task.list = delivery.lease.entry().done.size() > 1;
   return task;
@@ -261,7 +291,10 @@ void SpoolRun::take_finished(Finished finished) {
     ++found->second->outstanding;
     sessions_->add(task_of(key, *found->second, rest), true);
   }
-  auto judgement = probation_.judge(std::move(finished));
+  // What an agent of this machine refuses says nothing about anybody's set-up.
+  const bool session = settings_.smarthosts[finished.task.smarthost].agent == Agent::session;
+  auto judgement = session ? probation_.judge(std::move(finished)) : Probation::Judgement();
+  if (!session) judgement.ready.push_back(std::move(finished));
   if (judgement.condemned)
     sessions_->condemn(*judgement.condemned,
                        judgement.ready.back().answer.verdict.outcomes.front());

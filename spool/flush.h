@@ -16,8 +16,10 @@
 #include "lib/store/queue.h"
 #include "spool/delivery.h"
 #include "spool/dispatch.h"
+#include "spool/machine.h"
 #include "spool/options.h"
 #include "spool/probation.h"
+#include "spool/resolve.h"
 #include "spool/settings.h"
 #include "spool/settle.h"
 #include "spool/watch.h"
@@ -39,6 +41,7 @@ class SpoolRun {
 
  private:
   base::Result<bool> pass();
+  void open_tables();
   base::Result<> read_queue();
   base::Result<> look_again();
   bool feed();
@@ -50,7 +53,8 @@ class SpoolRun {
   std::unique_ptr<Delivery> take(const store::EntryName& name);
   base::Result<> drop_superseded(const store::EntryName& name);
   void begin(std::unique_ptr<Delivery> delivery);
-  void plan(Delivery& delivery);
+  Plan plan(Delivery& delivery);
+  void activate(Delivery& delivery, Plan plan);
   void hand_out();
   bool hand_out(std::uint64_t key, Delivery& delivery);
   Task task_of(std::uint64_t key, const Delivery& delivery, const Batch& batch) const;
@@ -65,6 +69,8 @@ class SpoolRun {
   const Settings& settings_;
   RetryPolicy policy_;
   Settler settler_;
+  std::optional<MachineLookups> lookups_;
+  std::vector<std::string> table_remarks_;  // that were logged
   std::optional<Dispatcher> sessions_;
   Probation probation_;
   Watch* watch_ = nullptr;
@@ -75,6 +81,7 @@ class SpoolRun {
   std::size_t cursor_ = 0;  // in listing_.entries
   // Entries whose smarthost has enough to do for now, by smarthost, oldest first.
   std::map<std::size_t, std::deque<store::EntryName>> parked_;
+  std::size_t parked_count_ = 0;
   std::set<store::QueueId> busy_;  // at hand or parked
   std::map<std::uint64_t, std::unique_ptr<Delivery>> deliveries_;
   std::deque<std::uint64_t> unsent_;  // deliveries with batches that were not handed out

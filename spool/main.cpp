@@ -14,6 +14,7 @@
 #include "lib/base/process.h"
 #include "lib/base/text.h"
 #include "spool/flush.h"
+#include "spool/machine.h"
 
 namespace {
 
@@ -39,10 +40,9 @@ void clean_environment(const base::Identity& who, const std::string& home) {
   if (!credentials.empty()) ::setenv("CREDENTIALS_DIRECTORY", credentials.c_str(), 1);
 }
 
-Result<> flush_spool(const store::Spool& spool, const spool::Settings& settings,
-                     const spool::Options& options, const base::Identity& who,
-                     const std::string& home) {
-  spool::SpoolRun run({spool, settings, who, home, base::now});
+Result<> flush_spool(const spool::Dispatcher::Surroundings& around, const spool::Options& options) {
+  const auto& spool = around.spool;
+  spool::SpoolRun run(around);
   if (options.wanted.any()) TRY(run.wake(options.wanted));
   Fd lock;
   if (options.lock >= 0 && options.locked_spool == spool.path()) {
@@ -83,18 +83,29 @@ Result<int> run_flush(base::Args args) {
   base::log_to_stderr(options.verbose);
   const auto who = base::identity();
   const auto place = store::find_place(who, options.config, std::getenv("POSTBAG_CONFIG"));
+  const char* mail = who.trusted_environment ? std::getenv("MAIL") : nullptr;
+  const std::string mailbox = mail != nullptr ? mail : "";
   clean_environment(who, place.home.empty() ? "/" : place.home);
   if (!place.remark.empty()) base::complain(place.remark);
   auto settings = spool::load_settings(place);
   if (!settings) return refuse(settings.error(), options.verbose);
   for (const auto& remark : settings.value().remarks) base::log("qmgr", Level::warning, remark);
   spool::request_stop_on_signals();
+  const auto rules = spool::rules_for(settings.value(), place, who);
   TRY_LET(spools, store::open_spools(settings.value().site, place, who));
   int status = EX_OK;
   for (const auto& spool : spools) {
     if (spool::stop_requested()) break;
     // One that is in trouble keeps no mail from leaving the others.
-    const auto done = flush_spool(spool, settings.value(), options, who, place.home);
+    const auto done = flush_spool({.spool = spool,
+                                   .settings = settings.value(),
+                                   .rules = rules,
+                                   .who = who,
+                                   .home = place.home,
+                                   .clock = base::now,
+                                   .own_spool = !place.system,
+                                   .mail = mailbox},
+                                  options);
     if (done) continue;
     base::complain(done.error().text);
     base::log("qmgr", Level::error, done.error().text);

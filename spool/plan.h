@@ -27,6 +27,7 @@ struct Batch {
 struct Decided {
   std::size_t recipient;
   rfc::Outcome outcome;  ///< delayed (it cannot go anywhere) or failed (an `error` route)
+  bool here = false;     ///< this machine's own word on its own address
 };
 
 struct Plan {
@@ -34,21 +35,22 @@ struct Plan {
   std::vector<Decided> decided;
 };
 
-/// The smarthosts that pending recipients go to.
-std::set<std::size_t> ways(const store::Entry& entry, const Settings& settings);
-
-/// Of the pending recipients only.
-Plan plan(const store::Entry& entry, const Settings& settings);
+/// Of the pending recipients only, but those that expansion has decided about. \pre what is for
+/// this machine was expanded.
+Plan plan(const store::Entry& entry, const Settings& settings, std::vector<Decided> decided = {});
 
 /// The smarthost that mail from `sender` to `recipient` takes; nullopt: none, it stays here or goes
 /// nowhere.
 std::optional<std::size_t> smarthost_for(const Settings& settings, const rfc::Path& sender,
                                          const rfc::Path& recipient);
 
-/// What a worker needs to know of a batch; the descriptor is the entry's. \pre every address of the
-/// batch can be parsed, as plan() saw to.
+/// What a session needs to know of a batch; the descriptor is the entry's. \pre every address of
+/// the batch can be parsed, as plan() saw to.
 Job job_of(const store::Entry& entry, const store::QueueId& id, const Batch& batch,
-           const std::string& domain);
+           const store::Site& site);
+/// What an agent of this machine needs to know. \pre the batch is of one recipient
+Job local_job_of(const store::Entry& entry, const store::QueueId& id, const Batch& batch,
+                 const store::Site& site);
 
 /// The smarthost for this sender and recipient: the first whose patterns (`*@example.org`,
 /// `@example.org`, an address) fit both, one with patterns before one without; nullopt when none

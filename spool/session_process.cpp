@@ -107,7 +107,7 @@ Result<> SessionProcess::log_in(const Host& host) {
   TRY(session_->greet(account_.helo));
   if (smarthost.user.empty()) return {};
   local_cause_ = true;  // a locked agent of this session's, say
-  TRY_LET(password, fetch_password(smarthost, host, account_.home, account_.uid));
+  TRY_LET(password, fetch_password(smarthost, host, account_.home, account_.who.uid));
   TRY_LET(nonce, random_text(24));
   local_cause_ = false;
   return authenticate(*session_, smarthost, password, {host, connection_->bindings(), nonce});

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "lib/base/user.h"
 #include "spool/feed.h"
 #include "spool/settings.h"
 #include "spool/smtp.h"
@@ -15,9 +16,14 @@ namespace spool {
 struct Account {
   const Smarthost& smarthost;
   std::string helo;  ///< the name it greets with
-  std::string home;  ///< for ~/.netrc and the password command
-  uid_t uid;
+  std::string home;  ///< for ~/.netrc and the password command; the recipient's, for an agent
+  const base::Identity& who;
   std::size_t first_host = 0;  ///< which host to try first; the others follow in their order
+  // For an agent of this machine.
+  const LocalSettings& local;
+  std::string journal;    ///< the folder where appends are noted
+  bool own_spool = true;  ///< user mode
+  std::string mail;       ///< MAIL as it was given to this run, or empty
 };
 
 class SessionProcess {

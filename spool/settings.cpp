@@ -371,6 +371,21 @@ Generic load_generic(const store::Config& config, const store::Place& place,
   return {};
 }
 
+// Mail that stays here goes the way of all other: it has a queue and workers like a smarthost's.
+Settings with_agents(Settings settings) {
+  for (const auto& [agent, place] : {std::pair{Agent::mailbox, &settings.mailboxes},
+                                     std::pair{Agent::command, &settings.commands}}) {
+    *place = settings.smarthosts.size();
+    Smarthost made;
+    made.name = agent == Agent::mailbox ? "mailboxes" : "commands";
+    made.agent = agent;
+    made.only_routed = true;
+    if (agent == Agent::mailbox) made.connections = 1;  // or messages would change their order
+    settings.smarthosts.push_back(std::move(made));
+  }
+  return settings;
+}
+
 }  // namespace
 
 Result<Settings> load_settings(const store::Place& place) {
@@ -379,7 +394,7 @@ Result<Settings> load_settings(const store::Place& place) {
     settings.site = store::make_site(place, nullptr);
     std::vector<std::string> none;
     settings.local = read_local(nullptr, place, none);
-    return settings;
+    return with_agents(std::move(settings));
   }
   TRY_LET(config, store::Config::load(*place.config));
   settings.site = store::make_site(place, &config);
@@ -409,7 +424,7 @@ Result<Settings> load_settings(const store::Place& place) {
   std::stable_sort(mistakes.begin(), mistakes.end(),
                    [&](const auto& a, const auto& b) { return line_of(a) < line_of(b); });
   mistakes.insert(mistakes.end(), table_mistakes.begin(), table_mistakes.end());
-  if (mistakes.empty()) return settings;
+  if (mistakes.empty()) return with_agents(std::move(settings));
   std::string text;
   for (const auto& mistake : mistakes) text += (text.empty() ? "" : "\n") + mistake;
   return Error{Kind::config, text};

@@ -38,7 +38,15 @@ struct Rate {
   std::chrono::seconds period{0};
 };
 
-/// One account on a smarthost.
+/// Who takes a message: a session with a server, or an agent on this machine.
+enum class Agent {
+  session,
+  mailbox,  ///< mailboxes and files, one message after the other
+  command,  ///< programs, which take their time
+};
+
+/// One account on a smarthost; or an agent of this machine, of which only name, agent and
+/// connections count.
 struct Smarthost {
   std::string name;  ///< of [smarthost NAME]; may be empty
   int line = 0;
@@ -55,13 +63,15 @@ struct Smarthost {
   Rate rate;
   std::chrono::seconds connect_timeout{30}, reply_timeout{300}, data_timeout{120}, dot_timeout{600},
       message_timeout{3600};
-  bool only_routed = false;  ///< made by [routes]: nothing goes there by default
-  std::string stamp;         ///< changes whenever the configuration or the secret's file does
+  bool only_routed = false;  ///< nothing goes there by default: made by [routes], or an agent
+  Agent agent = Agent::session;
+  std::string stamp;  ///< changes whenever the configuration or the secret's file does
 };
 
 struct Settings {
   store::Site site;
   LocalSettings local;
+  std::size_t mailboxes = 0, commands = 0;  ///< the agents' places among the smarthosts
   std::vector<Smarthost> smarthosts;
   Routes routes;
   std::vector<std::string>

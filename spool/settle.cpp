@@ -113,7 +113,9 @@ void Settler::take(Delivery& delivery, Finished finished) {
 
 void Settler::take(Delivery& delivery, const Decided& decided) {
   const auto& outcome = decided.outcome;
-  log(delivery, decided.recipient, {}, outcome);
+  Answer answer;
+  if (decided.here) answer.relay = local_relay;
+  log(delivery, decided.recipient, answer, outcome);
   delivery.why.set(decided.recipient, {outcome.status.text(), outcome.text});
   if (outcome.kind == rfc::Outcome::Kind::failed)
     delivery.failed.push_back({decided.recipient, outcome});
@@ -165,7 +167,8 @@ void Settler::bounce_to(Delivery& delivery, unsigned sender, const std::vector<J
     const auto& recipient = delivery.lease.entry().envelope.recipients[each.recipient];
     if (wants_notice(recipient, "failure")) told.push_back(each);
   }
-  if (!told.empty() && delivery.lease.entry().envelope.senders[sender].path.null())
+  // The postmaster is told of what cannot be given back; of that, nobody any more.
+  if (!told.empty() && nobody_to_tell(delivery.lease.entry().envelope.senders[sender]))
     return hold(delivery);
   if (!told.empty()) {
     const auto notice = bouncer_.commit(
@@ -295,7 +298,7 @@ void Settler::log(const Delivery& delivery, std::size_t recipient, const Answer&
   const Delays delays{apart(envelope.arrival, delivery.leased_at), inside, answer.connect_seconds,
                       answer.transmit_seconds};
   const auto& each = envelope.recipients[recipient];
-  base::log("smtp", Level::info,
+  base::log(answer.relay == local_relay ? "local" : "smtp", Level::info,
             delivery_line(delivery.lease.name().id.text(), each, {answer.relay, answer.use}, delays,
                           outcome));
 }

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/base/clock.h"
 #include "lib/base/result.h"
 #include "lib/rfc/envelope.h"
 #include "lib/rfc/status.h"
@@ -33,9 +34,22 @@ struct Timeouts {
 
 struct Rewriting;  // rewrite.h
 
+/// A recipient of this machine.
+struct LocalTarget {
+  store::RecipientKind kind = store::RecipientKind::mailbox;
+  std::string target;              ///< login name, path, command, or name for another user's mail
+  std::string original;            ///< as submitted: X-Original-To
+  std::string final_address;       ///< Delivered-To
+  std::string notify, ret, envid;  ///< DSN parameters, for other_user
+  std::size_t line = 0;            ///< in the entry
+};
+
 /// One message for some recipients.
 struct Job {
   std::string id;  ///< for logs and errors
+  base::Time arrival;
+  std::optional<LocalTarget> local;  ///< for an agent of this machine; recipients holds one then
+  std::string prefix;                ///< whole header lines to go before the message, ASCII
   rfc::Path sender;
   std::vector<rfc::Path> recipients;
   /// RET and ENVID of MAIL, NOTIFY and ORCPT of each RCPT (RFC 3461 section 4), each with a blank

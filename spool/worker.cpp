@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "lib/base/log.h"
+#include "spool/local_process.h"
 
 namespace spool {
 
@@ -38,7 +39,8 @@ void close_others(int keep) {
   ::prctl(PR_SET_DUMPABLE, 0);  // it will hold the password
   base::log_disconnect();
   close_others(socket);
-  SessionProcess(socket, account).run();
+  if (account.smarthost.agent == Agent::session) SessionProcess(socket, account).run();
+  else LocalProcess(socket, account).run();
   ::_exit(0);
 }
 

@@ -97,6 +97,7 @@ Result<std::string> recipient_line(const Recipient& recipient, std::size_t sende
       cat("to ", std::string(1, static_cast<char>(recipient.kind)), " ", recipient.sender);
   if (!recipient.notify.empty()) line += cat(" notify=", recipient.notify);
   if (!recipient.orcpt.empty()) line += cat(" orcpt=", recipient.orcpt);
+  if (!recipient.user.empty()) line += cat(" user=", rfc::percent(recipient.user));
   return cat(line, " <", rfc::percent(recipient.original), "> <", rfc::percent(recipient.address),
              ">\n");
 }
@@ -296,12 +297,16 @@ class HeadParser {
       return wrong("an unknown kind of recipient");
     if (!sender || *sender >= entry_.envelope.senders.size()) return wrong("an unknown sender");
     Recipient recipient{static_cast<RecipientKind>(kind[0]), *sender, {}, {}, {}, {}};
+    std::string user;
     const bool parameters = parameter(words, " notify=", recipient.notify) &&
-                            parameter(words, " orcpt=", recipient.orcpt);
+                            parameter(words, " orcpt=", recipient.orcpt) &&
+                            parameter(words, " user=", user);
+    const auto name = rfc::from_percent(user);
     const auto original = bracketed(words);
     const auto address = bracketed(words);
-    if (!parameters || !original || !address || address->empty() || !words.empty())
+    if (!parameters || !name || !original || !address || address->empty() || !words.empty())
       return wrong("not a recipient");
+    recipient.user = *name;
     recipient.original = *original;
     recipient.address = *address;
     entry_.envelope.recipients.push_back(std::move(recipient));

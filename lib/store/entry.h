@@ -78,6 +78,9 @@ struct Recipient {
       orcpt;  ///< DSN parameters as RFC 3461 writes them, lower-case keywords in notify; or empty
   std::string original;  ///< as submitted
   std::string address;   ///< as expanded so far
+  /// The user of this machine whose mail it was last, and whose Delivered-To the message gets; or
+  /// empty.
+  std::string user = {};
 };
 
 struct Envelope {

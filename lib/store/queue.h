@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lib/base/clock.h"
@@ -192,6 +193,10 @@ class Lease {
   const EntryName& name() const { return name_; }
   const Entry& entry() const { return entry_; }
   int descriptor() const { return fd_.number(); }
+
+  /// What the recipients stand for in this run; nothing of it is written. \pre as many recipients,
+  /// and the senders first that the entry has
+  void resolve(Envelope envelope) { entry_.envelope = std::move(envelope); }
 
   /// Overwrite status bytes of recipients in place, no others, and make it durable; neighbours in
   /// one write. On a full disk the reserve is given up and it is tried once more. Errors: retry,

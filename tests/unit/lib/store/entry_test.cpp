@@ -74,7 +74,8 @@ Envelope generated(Numbers& numbers) {
     envelope.recipients.push_back({static_cast<RecipientKind>(numbers.one_of("ualms|/h"s)),
                                    static_cast<unsigned>(numbers.below(envelope.senders.size())),
                                    numbers.one_of(notifies), numbers.one_of(orcpts),
-                                   numbers.one_of(nasty), numbers.one_of(nasty)});
+                                   numbers.one_of(nasty), numbers.one_of(nasty),
+                                   numbers.below(2) == 0 ? "" : numbers.one_of(nasty)});
   }
   return envelope;
 }
@@ -103,6 +104,7 @@ void check_same(const Envelope& a, const Envelope& b) {
     CHECK(x.orcpt == y.orcpt);
     CHECK(x.original == y.original);
     CHECK(x.address == y.address);
+    CHECK(x.user == y.user);
   }
 }
 
