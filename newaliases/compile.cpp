@@ -35,16 +35,16 @@ Result<struct stat> status_of(const std::string& path) {
 
 // File systems tell times by the kernel's tick: a text written twice within one looks the same.
 // Waits until a later change must show.
-void outlive_tick(const struct stat& text, base::Time (*now)()) {
+void outlive_tick(const struct stat& text, base::Time (*clock)()) {
   constexpr std::chrono::milliseconds two_ticks(20);
   const auto written = base::Time(std::chrono::seconds(text.st_mtim.tv_sec)) +
                        std::chrono::microseconds(text.st_mtim.tv_nsec / 1000);
-  const auto age = now() - written;
+  const auto age = clock() - written;
   if (age < std::chrono::microseconds(0) || age >= two_ticks) return;
   (void)::poll(nullptr, 0, static_cast<int>(two_ticks.count()));
 }
 
-Result<Compiled> compile_file(const std::string& path, base::Time (*now)()) {
+Result<Compiled> compile_file(const std::string& path, base::Time (*clock)()) {
   TRY(status_of(path));
   TRY_LET(draft, store::AliasDatabaseDraft::create(path));
   // Behind the lock: who waited for another newaliases reads what is there now.
@@ -54,7 +54,7 @@ Result<Compiled> compile_file(const std::string& path, base::Time (*now)()) {
   while (const auto alias = reader.next()) TRY(draft.add(alias->name, alias->targets));
   Compiled compiled{reader.count(), reader.mistakes()};
   if (!compiled.mistakes.empty()) return compiled;
-  outlive_tick(before, now);
+  outlive_tick(before, clock);
   TRY_LET(after, status_of(path));
   if (store::stamp_of(before) != store::stamp_of(after))
     return Error{Kind::retry, cat(path, ": was changed while it was read; try again")};
@@ -64,8 +64,8 @@ Result<Compiled> compile_file(const std::string& path, base::Time (*now)()) {
 
 }  // namespace
 
-Result<Compiled> compile(const std::string& path, base::Time (*now)()) {
-  auto compiled = compile_file(path, now);
+Result<Compiled> compile(const std::string& path, base::Time (*clock)()) {
+  auto compiled = compile_file(path, clock);
   if (compiled) return compiled;
   return explained(std::move(compiled).error());
 }

@@ -19,6 +19,6 @@ struct Compiled {
 /// durable, and stays for good on any error. Memory: the text, its names, and one alias. Errors:
 /// no_input (there is no text), no_permission, data, retry (full disk; the text changed
 /// meanwhile), io.
-base::Result<Compiled> compile(const std::string& path, base::Time (*now)());
+base::Result<Compiled> compile(const std::string& path, base::Time (*clock)());
 
 }  // namespace newaliases

@@ -215,9 +215,11 @@ Result<AliasDatabaseDraft> AliasDatabaseDraft::create(const std::string& path) {
       continue;
     if (!S_ISREG(ours.st_mode) || ours.st_nlink != 1)
       return Error{Kind::io, cat(draft, ": not a file of its own; remove it")};
+    AliasDatabaseDraft made(database, std::move(file));
     // Left by one that was killed.
-    if (::ftruncate(file.number(), 0) != 0) return base::system_error(draft, "truncate", errno);
-    return AliasDatabaseDraft(database, std::move(file));
+    if (::ftruncate(made.file_.number(), 0) != 0)
+      return base::system_error(draft, "truncate", errno);
+    return made;
   }
 }
 
