@@ -160,8 +160,9 @@ Result<std::optional<std::vector<Target>>> Aliases::find(std::string_view name) 
   using Found = std::optional<std::vector<Target>>;
   TRY_LET(targets, text_of(name));
   if (!targets) return Found();
-  TRY_LET(list, parse_targets(*targets));
-  return Found(std::move(list));
+  auto list = parse_targets(*targets);
+  if (list) return Found(std::move(list).value());
+  return Error{Kind::data, cat("alias ", base::printable(name, 100), ": ", list.error().text)};
 }
 
 }  // namespace store

@@ -109,11 +109,9 @@ class Reader {
   explicit Reader(std::string_view text) : text_(text) {}
 
   TargetList read() && {
-    const auto control = std::find_if(text_.begin(), text_.end(),
-                                      [](char c) { return base::control(c) && c != '\t'; });
-    if (control != text_.end()) {
-      begin_ = static_cast<std::size_t>(control - text_.begin());
-      problem(*control == '\0' ? "a NUL byte" : "a control character");
+    begin_ = first_control();
+    if (begin_ < text_.size()) {
+      problem(text_[begin_] == '\0' ? "a NUL byte" : "a control character");
       return std::move(list_);
     }
     while (next_element()) element();
@@ -122,6 +120,14 @@ class Reader {
 
  private:
   std::string_view rest() const { return text_.substr(at_); }
+
+  // Tabs are none; those of U+0080 to U+009F drive terminals as much as the others.
+  std::size_t first_control() const {
+    for (std::size_t i = 0; i < text_.size(); ++i)
+      if ((base::control(text_[i]) && text_[i] != '\t') || base::c1_control(text_.substr(i)))
+        return i;
+    return text_.size();
+  }
   bool at_end() const { return at_ >= text_.size(); }
 
   void problem(std::string_view what) { list_.problems.push_back({begin_, std::string(what)}); }

@@ -12,7 +12,7 @@
 
 namespace store {
 
-/// One place mail goes to. No value is empty or holds a control character.
+/// One place mail goes to. No value is empty or holds a control character (C0, DEL, C1).
 struct Target {
   enum class Kind {
     address,  ///< as written, comments and display name dropped: the text of an rfc::Path. A local

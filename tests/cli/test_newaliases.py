@@ -239,6 +239,16 @@ def test_in_a_system(world, programs):
     assert (status.st_uid, status.st_mode & 0o7777) == (0, 0o644)
     done = inside.run(["praliases", "root"], user="jane")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"root:jane\n", b"")
+    # A database that nobody would use is not made.
+    home = inside.path("/home/jane")
+    (home / "aliases").write_text("root: jane\n")
+    (home / "ini").write_text("[local]\naliases = /home/jane/aliases\n")
+    done = inside.run(["newaliases", "--config", "/home/jane/ini"], user="jane")
+    assert (done.returncode, done.stdout) == (77, b"")
+    uid = str(inside.uids["jane"]).encode()
+    assert done.stderr == (b"newaliases: /home/jane/aliases.cdb: would not be used, since it belongs to uid " + uid
+                           + b"; the text belongs to uid 0\n")
+    assert sorted(path.name for path in home.glob("aliases*")) == ["aliases"]
 
 
 def test_a_full_disk_keeps_the_old_database(aliases):

@@ -4,6 +4,7 @@ import os
 import shutil
 
 PLACES = {"sendmail": "/usr/sbin/sendmail", "mailq": "/usr/bin/mailq",
+          "newaliases": "/usr/bin/newaliases", "praliases": "/usr/bin/praliases",
           "postbag-flush": "/usr/libexec/postbag/postbag-flush"}
 
 

@@ -56,6 +56,24 @@ TEST_CASE("site: values are taken over") {
   CHECK(made.size_limit == 2u << 20);
 }
 
+TEST_CASE("site: where the aliases are") {
+  const auto named = Config::parse("F", "[local]\naliases = ~/aliases\n");
+  const auto other = Config::parse("F", "[local]\nmailbox = ~/Maildir/\n");
+  const auto wrong = Config::parse("F", "[local]\naliases = aliases\n");
+  Place system = place();
+  system.system = true;
+  CHECK(store::aliases_path(place(), &named).value() == "/home/jane/aliases");
+  CHECK(store::aliases_path(system, &named).value() == "/home/jane/aliases");
+  for (const auto* config : {&other, static_cast<const Config*>(nullptr)}) {
+    CHECK_FALSE(store::aliases_path(place(), config).value());
+    CHECK(store::aliases_path(system, config).value() == "/etc/aliases");
+  }
+  const auto path = store::aliases_path(place(), &wrong);
+  REQUIRE_FALSE(path);
+  CHECK(path.error().kind == base::Kind::config);
+  CHECK(path.error().text == "F:2: aliases = aliases: a path begins with / or ~/");
+}
+
 TEST_CASE("site: a mistake is told and the default stays") {
   const Site standard = store::make_site(place(), nullptr);
   const Site made = site(

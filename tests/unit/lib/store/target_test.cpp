@@ -142,6 +142,9 @@ TEST_CASE("target: what is malformed, and what would be misread") {
       {std::string_view("ja\0ne", 5), "a NUL byte"},
       {"jane\njoe", "a control character"},
       {"jane\rjoe", "a control character"},
+      {"/srv/x\xc2\x9b"
+       "2J",
+       "a control character"},
       {"\"|echo \x1b[2J\"", "a control character"},
   };
   for (const auto& [text, problem] : cases) {
