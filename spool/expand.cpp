@@ -21,13 +21,13 @@ std::vector<const Step*> trail(const Expansion& expansion, std::size_t step) {
   return steps;
 }
 
-namespace {
-bool final(store::RecipientKind kind) {
+bool is_final(store::RecipientKind kind) {
   using store::RecipientKind;
   return kind != RecipientKind::unqualified && kind != RecipientKind::address &&
          kind != RecipientKind::local_user;
 }
 
+namespace {
 // What the entry's own lines say of who had the message, and of who will get it. What a line that
 // is done led to is not asked: tables may have changed since.
 void note_lines(const store::Entry& entry, Shared& shared) {
@@ -35,9 +35,8 @@ void note_lines(const store::Entry& entry, Shared& shared) {
   for (std::size_t i = 0; i < recipients.size(); ++i) {
     auto key = key_of(recipients[i].kind, recipients[i].address);
     const char done = entry.done[i];
+    if (done != store::bounced && is_final(recipients[i].kind)) shared.given.insert(key);
     if (done == store::pending) shared.lines.emplace(std::move(key), i);
-    else if (done != store::bounced && final(recipients[i].kind))
-      shared.given.insert(std::move(key));
   }
 }
 }  // namespace
@@ -45,7 +44,7 @@ void note_lines(const store::Entry& entry, Shared& shared) {
 Expansion expand_entry(const store::Entry& entry, const std::vector<std::string>& delivered_to,
                        const Rules& rules, Lookups& lookups) {
   Expansion expansion;
-  Shared shared{rules, lookups, expansion, {}, {}, {}};
+  Shared shared{rules, lookups, expansion, {}, {}, {}, {}};
   for (const auto& each : delivered_to) shared.had.insert(base::lowered(base::trim(each)));
   note_lines(entry, shared);
   const auto& envelope = entry.envelope;

@@ -33,6 +33,9 @@ std::string key_of(RecipientKind kind, const std::string& address) {
 }
 
 std::string shown(const Node& node) {
+  using Kind = store::Target::Kind;
+  if (node.stage == Node::Stage::command) return store::written({Kind::command, node.text});
+  if (node.stage == Node::Stage::file) return store::written({Kind::file, node.text});
   if (node.stage == Node::Stage::include) return cat(":include:", node.text);
   if (node.stage == Node::Stage::mailbox) return cat("\\", node.text);
   if (node.stage == Node::Stage::address) return node.text;
@@ -90,28 +93,31 @@ Line LineExpander::line(std::size_t index) {
     Action action{recipient_.kind, recipient_.address, {}, std::move(whole_), "", first_step_};
     return {index, {std::move(action)}};
   }
-  leave_to_others(index);
+  const bool left = leave_to_others(index);
   bool any = false;  // that goes somewhere
   for (const auto& action : actions_) {
-    if (action.outcome) continue;
-    any = true;
-    shared_.given.insert(key_of(action.kind, action.address));
+    any = any || !action.outcome;
+    (action.outcome ? shared_.ended : shared_.given).insert(key_of(action.kind, action.address));
   }
-  return {index, std::move(actions_), thinned_ && (any || actions_.empty())};
+  return {index, std::move(actions_), left || (thinned_ && (any || actions_.empty()))};
 }
 
-// What waits or fails as another line of the entry does is that line's, lest generations of them
-// breed. One is kept, since each of two lines may lead to the other.
-void LineExpander::leave_to_others(std::size_t index) {
-  const auto theirs = [&](const Action& action) {
-    const auto found = shared_.lines.find(key_of(action.kind, action.address));
-    return action.outcome && found != shared_.lines.end() && found->second != index;
-  };
-  if (actions_.size() < 2) return;
-  const auto kept = std::stable_partition(actions_.begin(), actions_.end(),
-                                          [&](const Action& each) { return !theirs(each); });
-  const bool none = kept == actions_.begin();
-  actions_.erase(kept + (none ? 1 : 0), actions_.end());
+// Of several, what waits or fails as something else of the entry does is left to that, lest
+// generations of them breed. Returns whether that is no line of its own yet.
+bool LineExpander::leave_to_others(std::size_t index) {
+  if (actions_.size() < 2) return false;
+  const auto own = std::stable_partition(actions_.begin(), actions_.end(), [&](const Action& each) {
+    const auto found = shared_.lines.find(key_of(each.kind, each.address));
+    return !each.outcome || found == shared_.lines.end() || found->second == index;
+  });
+  // One is kept, since each of two lines may lead to the other.
+  const bool none = own == actions_.begin();
+  actions_.erase(own + (none ? 1 : 0), actions_.end());
+  if (actions_.size() < 2) return false;
+  const auto left = std::erase_if(actions_, [&](const Action& each) {
+    return each.outcome && shared_.ended.contains(key_of(each.kind, each.address));
+  });
+  return left > 0;
 }
 
 void LineExpander::new_step(Step::By by, std::size_t parent, std::string text) {
@@ -133,6 +139,8 @@ void LineExpander::expand(const Node& node) {
     case Stage::user:
     case Stage::mailbox: return user(node);
     case Stage::include: return include(node);
+    case Stage::command: return give(node, RecipientKind::command, node.text);
+    case Stage::file: return give(node, RecipientKind::file, node.text);
   }
 }
 
@@ -143,8 +151,10 @@ bool LineExpander::below(std::size_t ancestor) const {
   return at == ancestor;
 }
 
+// The same for what expands to the same.
 std::string LineExpander::mark(const Node& node) {
   const char marks[] = {static_cast<char>(node.stage), static_cast<char>('0' + node.flags), '\0'};
+  if (node.stage == Stage::address) return cat(marks, key_of(RecipientKind::remote, node.text));
   return cat(marks, node.stage == Stage::include ? node.text : base::lowered(node.text));
 }
 
@@ -191,7 +201,8 @@ void LineExpander::settle_loops() {
 void LineExpander::give(const Node& from, RecipientKind kind, std::string address) {
   productive();
   auto key = key_of(kind, address);
-  if (shared_.given.contains(key)) {
+  // A line that is final is what the others are compared with.
+  if (!is_final(recipient_.kind) && shared_.given.contains(key)) {
     thinned_ = true;
     return;
   }
@@ -210,18 +221,10 @@ void LineExpander::give_up(Outcome outcome) {
   open_.clear();
 }
 
+// All of the line: begun anew at the place where it got too deep, it would go on.
 void LineExpander::too_deep(const Node& node) {
-  auto outcome = failed(Cause::too_deep, cat(printable(shown(node)), ": more than ", deepest,
-                                             " steps of aliases and forwarding"));
-  switch (node.stage) {
-    case Stage::include: return give_up(std::move(outcome));
-    case Stage::address: return end(node, RecipientKind::address, node.text, std::move(outcome));
-    case Stage::name:
-      return end(node, RecipientKind::unqualified, store::quoted(node.text), std::move(outcome));
-    case Stage::user:
-    case Stage::mailbox:
-      return end(node, RecipientKind::local_user, store::quoted(node.text), std::move(outcome));
-  }
+  give_up(failed(Cause::too_deep, cat(printable(shown(node)), ": more than ", deepest,
+                                      " steps of aliases and forwarding")));
 }
 
 }  // namespace spool

@@ -20,10 +20,18 @@ constexpr unsigned by_forward = 1, by_all_mail_to = 2, by_unknown = 4;
 
 /// Something still to be looked at.
 struct Node {
-  enum class Stage : char { address = 'a', name = 'u', user = 'l', mailbox = 'm', include = ':' };
+  enum class Stage : char {
+    address = 'a',
+    name = 'u',
+    user = 'l',
+    mailbox = 'm',
+    include = ':',
+    command = '|',
+    file = '/'
+  };
   Stage stage = Stage::address;
   Step::By by = Step::By::submission;
-  std::string text;    ///< of an address, without quotes of a name, of a path
+  std::string text;    ///< an address, a name without quotes, a path, a command
   std::string domain;  ///< of the address that a name or user was; empty: unqualified
   std::size_t parent = Step::none;
   unsigned flags = 0;
@@ -44,11 +52,15 @@ struct Shared {
   Expansion& expansion;
   std::unordered_set<std::string> had;                 ///< Delivered-To, lower-case
   std::unordered_set<std::string> given;               ///< key_of() what leads on already
+  std::unordered_set<std::string> ended;               ///< key_of() what waits or fails
   std::unordered_map<std::string, std::size_t> lines;  ///< pending recipients by key_of()
 };
 
 /// One text for actions that are the same but for the case of a domain.
 std::string key_of(store::RecipientKind kind, const std::string& address);
+
+/// Whether a line of this kind is not expanded any further.
+bool is_final(store::RecipientKind kind);
 
 /// Expands one recipient line.
 class LineExpander {
@@ -66,7 +78,7 @@ class LineExpander {
   using Stage = Node::Stage;
 
   Line line(std::size_t index);
-  void leave_to_others(std::size_t index);
+  bool leave_to_others(std::size_t index);
   // Where it begins.
   void begin();
   void begin_with_name(Stage stage, const rfc::Path& path);
@@ -83,6 +95,7 @@ class LineExpander {
   void other_user(const Node& node);
   void unknown_user(const Node& node);
   void include(const Node& node);
+  void lost_postmaster(const Node& node);
   // Their tools.
   void new_step(Step::By by, std::size_t parent, std::string text);
   base::Result<std::optional<base::User>> find_user(const std::string& name);

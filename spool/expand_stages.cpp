@@ -29,15 +29,18 @@ void LineExpander::push(Node node, std::string_view address) {
 }
 
 void LineExpander::target(const Node& from, Step::By by, const Target& target) {
+  using Kind = Target::Kind;
   Node node{Stage::include, by, target.value, "", step_, from.flags, from.sender, from.user};
-  if (target.kind == Target::Kind::address) return push(std::move(node), target.value);
-  if (target.kind == Target::Kind::user) {
+  if (target.kind == Kind::address) return push(std::move(node), target.value);
+  if (target.kind == Kind::command) node.stage = Stage::command;
+  if (target.kind == Kind::file) node.stage = Stage::file;
+  if (target.kind == Kind::user) {
     const auto path = Path::parse(target.value);
-    node.stage = Stage::mailbox;
-    node.text = path ? store::unquoted(path.value().local()) : target.value;
     // `\user@domain` of another machine is that address.
     if (path && path.value().qualified() && !shared_.rules.site.is_local(path.value().domain()))
       return push(std::move(node), target.value);
+    node.stage = Stage::mailbox;
+    node.text = path ? store::unquoted(path.value().local()) : target.value;
   }
   open_.push_back(std::move(node));
 }
@@ -45,23 +48,14 @@ void LineExpander::target(const Node& from, Step::By by, const Target& target) {
 // What a list names. The first is looked at first, so that results stand in its order.
 void LineExpander::targets(const Node& from, Step::By by, const Listed& listed) {
   using Kind = Target::Kind;
-  const auto begin = open_.size();
-  const auto here = step_;
-  for (const auto& each : listed.targets) {
-    const bool typed = each.kind == Kind::command || each.kind == Kind::file;
-    if (!listed.untrusted.empty() && (typed || each.kind == Kind::include))
-      return give_up(waits({4, 3, 5}, cat("its ", typed ? "commands and files" : "lists",
-                                          " are not used: ", listed.untrusted)));
-    if (!typed) {
-      target(from, by, each);
-      continue;
-    }
-    new_step(by, here, store::written(each));
-    give(from, each.kind == Kind::command ? RecipientKind::command : RecipientKind::file,
-         each.value);
-    step_ = here;
+  for (auto each = listed.targets.rbegin(); each != listed.targets.rend() && !whole_; ++each) {
+    const bool named = each->kind == Kind::address || each->kind == Kind::user;
+    if (named || listed.untrusted.empty()) target(from, by, *each);
+    else
+      give_up(
+          waits({4, 3, 5}, cat("its ", each->kind == Kind::include ? "lists" : "commands and files",
+                               " are not used: ", listed.untrusted)));
   }
-  std::reverse(open_.begin() + static_cast<std::ptrdiff_t>(begin), open_.end());
 }
 
 void LineExpander::address(const Node& node, const Path& path) {
@@ -106,7 +100,8 @@ void LineExpander::name(const Node& node) {
     if (!below(seen_.at(mark(node)))) return productive();
     // `jane: jane, bob`
     const auto known = find_user(node.text);
-    return known && !known.value() ? loop(node) : user(node);
+    if (!known || known.value()) return user(node);
+    return base::iequals(node.text, "postmaster") ? lost_postmaster(node) : loop(node);
   }
   if (alias(node, node.text) || whole_) return;
   const auto plus = node.text.find('+', 1);
@@ -141,6 +136,13 @@ void LineExpander::without_alias(const Node& node) {
   // Nobody else can be reached.
   if (rules.others == Rules::Others::nobody && base::iequals(who, "root")) who = rules.login;
   push({Stage::name, Step::By::postmaster, "", "", step_, node.flags, node.sender, node.user}, who);
+}
+
+// `root: postmaster` and nothing besides.
+void LineExpander::lost_postmaster(const Node& node) {
+  Node root = node;
+  root.text = shared_.rules.others == Rules::Others::nobody ? shared_.rules.login : "root";
+  user(root);
 }
 
 void LineExpander::include(const Node& node) {
