@@ -13,6 +13,7 @@
 #include "lib/store/start.h"
 #include "sendmail/compose.h"
 #include "sendmail/options.h"
+#include "sendmail/recipients.h"
 #include "sendmail/session.h"
 
 namespace {
@@ -122,6 +123,17 @@ Result<int> exec_sibling(const std::string& name, const std::string& installed,
   return base::exec(*program, options, environment);
 }
 
+// Addresses as a message would take them.
+Result<int> verify(const Invocation& invocation) {
+  submit::Recipients recipients("");
+  for (const auto& word : invocation.recipients)
+    TRY(recipients.add_list(word, submit::Recipients::Source::command_line));
+  if (recipients.empty()) return Error{Kind::usage, "-bv: there is no address to verify"};
+  std::vector<std::string> words{"--verify", "--"};
+  for (auto& recipient : recipients.take()) words.push_back(std::move(recipient.original));
+  return exec_sibling("postbag-flush", "/usr/libexec/postbag/postbag-flush", std::move(words));
+}
+
 Result<int> sendmail(base::Args args) {
   TRY_LET(invocation, submit::parse_options(args));
   for (const auto& remark : invocation.remarks) base::complain(remark);
@@ -132,8 +144,7 @@ Result<int> sendmail(base::Args args) {
     case Invocation::Mode::run_queue:
       return exec_sibling("postbag-flush", "/usr/libexec/postbag/postbag-flush",
                           invocation.flush_options);
-    case Invocation::Mode::verify:
-      return Error{Kind::usage, "-bv: addresses cannot be verified before local delivery exists"};
+    case Invocation::Mode::verify: return verify(invocation);
     case Invocation::Mode::nothing: return EX_OK;
     case Invocation::Mode::deliver:
     case Invocation::Mode::smtp: break;

@@ -99,7 +99,8 @@ Line LineExpander::line(std::size_t index) {
     any = any || !action.outcome;
     (action.outcome ? shared_.ended : shared_.given).insert(key_of(action.kind, action.address));
   }
-  return {index, std::move(actions_), left || (thinned_ && (any || actions_.empty()))};
+  const bool thinned = left || (thinned_ && (any || actions_.empty()));
+  return {index, std::move(actions_), thinned};
 }
 
 // Of several, what waits or fails as something else of the entry does is left to that, lest

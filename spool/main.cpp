@@ -15,6 +15,7 @@
 #include "lib/base/text.h"
 #include "spool/flush.h"
 #include "spool/machine.h"
+#include "spool/verify.h"
 
 namespace {
 
@@ -26,7 +27,9 @@ using base::Result;
 constexpr const char* usage =
     "usage: postbag-flush [-v] [--config FILE] [--all | --id ID | --recipient TEXT | --sender "
     "TEXT]\n"
-    "Relay the mail that is due. --all and the others make waiting mail due first.\n";
+    "       postbag-flush --verify [--config FILE] ADDRESS...\n"
+    "Relay the mail that is due. --all and the others make waiting mail due first.\n"
+    "--verify tells where mail for an address would go, and delivers nothing.\n";
 
 // Whatever the caller's environment says of proxies, certificates, homes or OpenSSL is not for us.
 void clean_environment(const base::Identity& who, const std::string& home) {
@@ -71,6 +74,20 @@ int refuse(const base::Error& error, bool verbose) {
   return static_cast<int>(error.kind);
 }
 
+int tell_of(const std::vector<std::string>& addresses, const spool::Settings& settings,
+            const store::Place& place, const base::Identity& who) {
+  const auto rules = spool::rules_for(settings, place, who);
+  spool::MachineLookups lookups(rules);
+  for (const auto& remark : lookups.remarks()) base::complain(base::printable(remark));
+  int status = EX_OK;
+  for (const auto& address : addresses) {
+    const auto findings = spool::verify(address, settings, rules, lookups);
+    base::print(findings.text);
+    status = spool::worse(status, findings.status);
+  }
+  return status;
+}
+
 Result<int> run_flush(base::Args args) {
   TRY_LET(options, spool::parse_options(args));
   if (options.help || options.version) {
@@ -89,6 +106,7 @@ Result<int> run_flush(base::Args args) {
   if (!place.remark.empty()) base::complain(place.remark);
   auto settings = spool::load_settings(place);
   if (!settings) return refuse(settings.error(), options.verbose);
+  if (!options.verify.empty()) return tell_of(options.verify, settings.value(), place, who);
   for (const auto& remark : settings.value().remarks) base::log("qmgr", Level::warning, remark);
   spool::request_stop_on_signals();
   const auto rules = spool::rules_for(settings.value(), place, who);

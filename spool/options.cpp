@@ -36,13 +36,20 @@ Result<> take(const std::string& name, const std::string& value, Options& option
 }  // namespace
 
 Result<Options> parse_options(base::Args args) {
-  static constexpr std::string_view names[] = {
-      "config=", "lock=", "id=", "recipient=", "sender=", "all", "help", "version", "verbose"};
+  static constexpr std::string_view names[] = {"config=", "lock=",  "id=",    "recipient=",
+                                               "sender=", "all",    "verify", "help",
+                                               "version", "verbose"};
   TRY_LET(line, base::parse_command_line(args, "v", "", names));
-  if (!line.operands.empty())
-    return Error{Kind::usage, cat(line.operands.front(), ": no operand is taken")};
   Options options;
-  for (const auto& [name, value] : line.options) TRY(take(name, value, options));
+  bool verify = false;
+  for (const auto& [name, value] : line.options) {
+    TRY(take(name, value, options));
+    verify = verify || name == "verify";
+  }
+  if (!verify && !line.operands.empty())
+    return Error{Kind::usage, cat(line.operands.front(), ": no operand is taken")};
+  if (verify && line.operands.empty()) return Error{Kind::usage, "--verify: there is no address"};
+  options.verify = std::move(line.operands);
   return options;
 }
 

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lib/base/main.h"
 #include "lib/base/result.h"
@@ -21,6 +22,7 @@ struct Options {
   int lock = -1;  ///< a descriptor that holds flush.lock of `locked_spool`
   std::string locked_spool;
   Wanted wanted;
+  std::vector<std::string> verify;  ///< addresses to tell about; empty: run the queue
   bool verbose = false, help = false, version = false;
 };
 

@@ -43,8 +43,7 @@ def test_bm_delivers(quiet, words):
 DAEMON = "postbag has no daemon; nothing needs to run"
 REFUSED = {f"-b{mode}": "unknown mode; nothing was sent" for mode in [*"aBehHlPqStVwz", "sx", "vv", "mm", "",
                                                                       "x" * 300]}
-REFUSED.update({"-bd": DAEMON, "-bD": DAEMON, "-bd -q30m": DAEMON, "-q1h -bd": DAEMON,
-                "-bv": "addresses cannot be verified before local delivery exists"})
+REFUSED.update({"-bd": DAEMON, "-bD": DAEMON, "-bd -q30m": DAEMON, "-q1h -bd": DAEMON})
 
 
 @pytest.mark.parametrize("words, why", REFUSED.items(), ids=[words[:12] for words in REFUSED])
@@ -74,6 +73,8 @@ SIBLINGS = {"-bp": ("mailq", []), "-bp -v": ("mailq", []), "-v -bp": ("mailq", [
             "-bi": ("newaliases", []), "-I": ("newaliases", []), "-bi -v": ("newaliases", []),
             "-vI": ("newaliases", []),
             "-bi -oA/etc/aliases": ("newaliases", []),
+            "-bv jane": ("postbag-flush", ["--verify", "--", "jane"]),
+            "-bv -v a@x.test,b c": ("postbag-flush", ["--verify", "--", "a@x.test", "b", "c"]),
             "-q": ("postbag-flush", ["--all"]), "-qf": ("postbag-flush", ["--all"]),
             "-v -q": ("postbag-flush", ["--all"]),
             "-vq": ("postbag-flush", ["--all"]), "-qGgroup": ("postbag-flush", ["--all"]),
