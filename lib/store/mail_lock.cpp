@@ -23,7 +23,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr std::string_view our_mark = "0 postbag\n";
+constexpr mode_t our_mode = 0500;
 constexpr std::time_t stale_after = 500;  // seconds
 
 std::optional<std::string_view> unsuitable(const struct stat& status, uid_t owner) {
@@ -91,41 +91,34 @@ Result<bool> lock_whole(int fd, const std::string& path) {
 }
 
 // Whether a dot lock may be taken away: one of ours, for whoever makes such a one holds the
-// kernel's lock, and that is in our hands; or one that is old. clock: a file of ours on the same
-// file system, whose time of change tells what time it is there.
-bool abandoned(const std::string& lock, const struct stat& status, int clock) {
-  const auto content = base::read_file_at(AT_FDCWD, lock, 64, lock);
-  if (content && content.value() == our_mark) return true;
+// kernel's lock, and that is in our hands; or one that is old. box: the mailbox, on the same file
+// system, whose time of change tells what time it is there.
+bool abandoned(const struct stat& dot, int box) {
   struct stat now;
-  if (::fstat(clock, &now) != 0 || ::fchmod(clock, now.st_mode & 07777) != 0) return false;
-  if (::fstat(clock, &now) != 0) return false;
-  return now.st_ctime - std::max(status.st_ctime, status.st_mtime) > stale_after;
+  if (::fstat(box, &now) != 0) return false;
+  if (dot.st_uid == now.st_uid && (dot.st_mode & 07777) == our_mode) return true;
+  if (::fchmod(box, now.st_mode & 07777) != 0 || ::fstat(box, &now) != 0) return false;
+  return now.st_ctime - std::max(dot.st_ctime, dot.st_mtime) > stale_after;
 }
 
-void remove_if_abandoned(const std::string& lock, int clock) {
+void remove_if_abandoned(const std::string& lock, int box) {
   struct stat before, now;
   if (::lstat(lock.c_str(), &before) != 0 || !S_ISREG(before.st_mode)) return;
-  if (!abandoned(lock, before, clock)) return;
+  if (!abandoned(before, box)) return;
   if (::lstat(lock.c_str(), &now) == 0 && same(before, now)) ::unlink(lock.c_str());
 }
 
 enum class Dot { taken, busy, impossible };
 
 // impossible: this folder is not ours to make files in, or the name is too long there.
-Result<Dot> take_dot_lock(const std::string& lock, int clock) {
+Result<Dot> take_dot_lock(const std::string& lock, int box) {
   constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
-  auto made = base::open_at(AT_FDCWD, lock, flags, 0444, lock);
+  auto made = base::open_at(AT_FDCWD, lock, flags, our_mode, lock);
   if (!made && made.error().system_error == EEXIST) {
-    remove_if_abandoned(lock, clock);
-    made = base::open_at(AT_FDCWD, lock, flags, 0444, lock);
+    remove_if_abandoned(lock, box);
+    made = base::open_at(AT_FDCWD, lock, flags, our_mode, lock);
   }
-  if (made) {
-    auto written = base::write_all(made.value().number(), our_mark, lock);
-    if (written) written = made.value().close(lock);
-    if (written) return Dot::taken;
-    ::unlink(lock.c_str());
-    return std::move(written).error();
-  }
+  if (made) return Dot::taken;
   switch (made.error().system_error) {
     case EEXIST: return Dot::busy;
     case EACCES:
@@ -142,7 +135,6 @@ LockedFile::LockedFile(LockedFile&& other) noexcept
       dot_lock_(std::exchange(other.dot_lock_, {})),
       fd_(std::move(other.fd_)),
       size_(other.size_),
-      device_(other.device_),
       inode_(other.inode_) {}
 
 LockedFile::~LockedFile() { (void)close(); }
@@ -176,7 +168,6 @@ Result<bool> LockedFile::try_open(uid_t owner) {
   if (::lstat(path_.c_str(), &named_one) == 0 && same(open_one, named_one) &&
       ::fstat(fd_.number(), &open_one) == 0) {
     size_ = static_cast<std::uint64_t>(open_one.st_size);
-    device_ = open_one.st_dev;
     inode_ = open_one.st_ino;
     return true;
   }

@@ -3,12 +3,12 @@
 // fcntl() locks and goes with its descriptor), and FILE.lock where the folder lets us make it.
 //
 // Debian's programs take the two in either order. Neither is waited for while the other is held,
-// so nobody waits for us who has what we want. FILE.lock is made with O_EXCL and holds "0", which
-// liblockfile and procmail take for a lock that no process id vouches for: ours might mean
-// something else in another container. One that is older than 500 seconds by the file system's
-// own clock is stale, as for Postfix, and removed while the kernel's lock is held. So is one that
-// we left behind when we were killed, at once: our programs make it after they got the kernel's
-// lock and remove it before they give that back, so who has that lock finds no living one.
+// so nobody waits for us who has what we want. FILE.lock is made with O_EXCL and empty, as mutt's:
+// a process id would mean something else in another container. One that is older than 500 seconds
+// by the file system's own clock is stale, as for Postfix, and removed while the kernel's lock is
+// held. So is one that we left behind when we were killed, at once: ours tells itself by a mode
+// that no other program gives, 0500, and our programs make it after they got the kernel's lock and
+// remove it before they give that back, so who has that lock finds no living one.
 #pragma once
 
 #include <sys/types.h>
@@ -37,7 +37,6 @@ class LockedFile {
   int number() const { return fd_.number(); }
   const std::string& path() const { return path_; }
   std::uint64_t size() const { return size_; }  ///< when it was locked
-  std::uint64_t device() const { return device_; }
   std::uint64_t inode() const { return inode_; }
   /// Give the locks back and say whether the file could be closed. Errors: io, retry.
   base::Result<> close();
@@ -49,7 +48,7 @@ class LockedFile {
   std::string path_, dot_lock_;  // dot_lock_: its path while it is ours, or empty
   std::string busy_;             // why the last attempt has to be made again
   base::Fd fd_;
-  std::uint64_t size_ = 0, device_ = 0, inode_ = 0;
+  std::uint64_t size_ = 0, inode_ = 0;
 };
 
 }  // namespace store

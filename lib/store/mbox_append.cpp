@@ -30,16 +30,17 @@ constexpr std::string_view begun = "begun\n", ended = "ended\n";
 constexpr std::string_view prefix = "append.";
 constexpr std::size_t block = 4096, largest = 64 << 10;
 
-// What a journal says. from: the From_ line of the attempt, whose date the time zone shifts.
+// What a journal says. A device has another number after the next start, so it is not told. from:
+// the From_ line of the attempt, whose date the time zone shifts.
 struct Note {
   bool open = false;
-  std::uint64_t device = 0, inode = 0, size = 0;
+  std::uint64_t inode = 0, size = 0;
   std::string delivery, from;
 };
 
 std::string note_lines(const Note& note) {
-  return cat("file ", note.device, " ", note.inode, " ", note.size, "\ndelivery ", note.delivery,
-             "\nline ", note.from);
+  return cat("file ", note.inode, " ", note.size, "\ndelivery ", note.delivery, "\nline ",
+             note.from);
 }
 
 std::string note_text(const Note& note) {
@@ -66,7 +67,7 @@ std::optional<Note> parse_note(std::string_view text) {
   if (!note.open && !text.starts_with(ended)) return std::nullopt;
   text.remove_prefix(begun.size());
   if (!skip(text, "file ")) return std::nullopt;
-  for (auto* number : {&note.device, &note.inode, &note.size}) {
+  for (auto* number : {&note.inode, &note.size}) {
     const auto word = base::take(text, number == &note.size ? '\n' : ' ');
     const auto value = base::to_number<std::uint64_t>(word);
     if (!value) return std::nullopt;
@@ -147,8 +148,7 @@ Result<Left> compare(const LockedFile& file, std::uint64_t offset, std::string_v
 // What an attempt that was cut off left behind the length that its note tells.
 Result<Left> examine(const LockedFile& file, const Note& note, std::string_view head,
                      const MessageText& text) {
-  if (file.device() != note.device || file.inode() != note.inode || file.size() <= note.size)
-    return Left::nothing;
+  if (file.inode() != note.inode || file.size() <= note.size) return Left::nothing;
   TRY_LET(start, completion(file, note.size));
   Rendering rendering(cat(start, note.from, head.substr(head.find('\n') + 1)), text,
                       Rendering::Form::mbox);
@@ -203,7 +203,7 @@ Result<> append_mbox(LockedFile& file, std::string_view head, const MessageText&
   std::uint64_t size = file.size();
   TRY_LET(note, notes.read());
   Left left = Left::nothing;
-  if (note && note->open && note->delivery == journal->delivery) {
+  if (note && note->delivery == journal->delivery) {
     TRY_LET(found, examine(file, *note, head, text));
     left = found;
   }
@@ -212,8 +212,8 @@ Result<> append_mbox(LockedFile& file, std::string_view head, const MessageText&
     notes.end();
     return {};
   }
-  if (left == Left::part) TRY(cut(file, size = note->size));
-  TRY(notes.begin({true, file.device(), file.inode(), size, journal->delivery,
+  if (left == Left::part && note->open) TRY(cut(file, size = note->size));
+  TRY(notes.begin({true, file.inode(), size, journal->delivery,
                    std::string(head.substr(0, head.find('\n') + 1))}));
   auto written = write_message(file, size, head, text);
   if (!written) TRY(cut(file, size));  // where that fails too, the note stays open

@@ -7,10 +7,11 @@
 // delivered, how long the mailbox was, and with what the text begins. Whoever delivers the same
 // again finds it, compares all that lies behind the old length with what it would write, byte by
 // byte (a byte that did not arrive is zero), and either finds it whole, which counts as delivered,
-// or cuts it off. If anybody else wrote to the file since, nothing fits and nothing is cut.
-// The alternatives: the From_ line written last is no mark where zeros are read; a copy that is
-// renamed takes the file away under everybody's locks and costs its whole size; a mark in the
-// file has to be searched for. The journal costs one fdatasync of a block that is there already.
+// or cuts it off. So a delivery whose end nobody heard of is made once all the same. If anybody
+// else wrote to the file since, nothing fits and nothing is cut. The alternatives: the From_ line
+// written last is no mark where zeros are read; a copy that is renamed takes the file away under
+// everybody's locks and costs its whole size; a mark in the file has to be searched for. The
+// journal costs one fdatasync of a block that is there already.
 #pragma once
 
 #include <string>

@@ -62,7 +62,7 @@ TEST_CASE("append: head, quoted message, empty line") {
   const Bed bed;
   REQUIRE(bed.append());
   CHECK(bed.content() == bed.one());
-  REQUIRE(bed.append());
+  REQUIRE(bed.append(head, "ID 1"));
   CHECK(bed.content() == bed.one() + bed.one());
   struct stat status;
   REQUIRE(::stat(bed.box.c_str(), &status) == 0);
