@@ -15,7 +15,6 @@ namespace spool {
 
 using base::cat;
 using base::Error;
-using base::Kind;
 using base::Result;
 using rfc::Outcome;
 using store::Mailbox;

@@ -104,7 +104,7 @@ class Child {
       const int wait = static_cast<int>(std::min<long>(left, process_ ? 1000 : 10));
       if (::poll(polls, 2, wait) < 0 && errno != EINTR) return false;
       take_output();
-      if (reaped()) {
+      if (ended()) {
         take_output();  // what it wrote before its end
         return true;
       }
@@ -114,17 +114,22 @@ class Child {
     ::kill(-id_, number);
     ::kill(id_, number);
   }
-  Ending ending(bool timed_out) {
+  // Waits for the end.
+  Ending reap(bool timed_out) {
+    int status = 0;
+    while (::waitpid(id_, &status, 0) < 0 && errno == EINTR) {}
     if (timed_out) return {Ending::How::timed_out, 0, std::move(text_)};
-    if (WIFSIGNALED(status_)) return {Ending::How::killed, WTERMSIG(status_), std::move(text_)};
-    return {Ending::How::exited, WEXITSTATUS(status_), std::move(text_)};
-  }
-  void reap() {
-    while (::waitpid(id_, &status_, 0) < 0 && errno == EINTR) {}
+    if (WIFSIGNALED(status)) return {Ending::How::killed, WTERMSIG(status), std::move(text_)};
+    return {Ending::How::exited, WEXITSTATUS(status), std::move(text_)};
   }
 
  private:
-  bool reaped() { return ::waitpid(id_, &status_, WNOHANG) == id_; }
+  // Not reaped yet: its number and its group's stay its own while they are signalled.
+  bool ended() const {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == id_;
+  }
   // What there is, and no more than a pipe holds: others may go on writing for ever.
   void take_output() {
     char buffer[65536];
@@ -137,7 +142,6 @@ class Child {
   pid_t id_;
   Fd output_, process_;
   std::string text_;
-  int status_ = 0;
   bool stopping_ = false;
 };
 
@@ -226,11 +230,10 @@ Result<Ending> run_program(const Program& program, std::string_view head,
   const bool in_time = child.wait_until(Clock::now() + limit);
   if (!in_time) {
     child.signal(SIGTERM);
-    const bool obeyed = child.wait_until(Clock::now() + std::chrono::seconds(5));
+    (void)child.wait_until(Clock::now() + std::chrono::seconds(5));
     child.signal(SIGKILL);
-    if (!obeyed) child.reap();
   }
-  return child.ending(!in_time);
+  return child.reap(!in_time);
 }
 
 Outcome outcome_of(const Ending& ending, std::string_view command) {

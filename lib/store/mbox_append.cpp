@@ -18,9 +18,7 @@
 namespace store {
 
 using base::cat;
-using base::Error;
 using base::Fd;
-using base::Kind;
 using base::Result;
 
 namespace {
