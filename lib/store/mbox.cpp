@@ -116,7 +116,7 @@ void Quoter::finish(std::string& out) {
   if (!at_start) out.push_back('\n');
 }
 
-std::string unquoted(std::string_view text) {
+std::string mboxrd_unquoted(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {

@@ -38,7 +38,7 @@ class Quoter {
   std::size_t arrows_ = 0, matched_ = 0;  // of its '>' and of "From "
 };
 /// One `>` less before each `>*From ` that has one: the inverse.
-std::string unquoted(std::string_view text);
+std::string mboxrd_unquoted(std::string_view text);
 
 /// Where a message lies in an mbox.
 struct MboxMessage {
