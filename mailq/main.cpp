@@ -140,7 +140,7 @@ Result<int> work(const Options& options) {
   if (options.action == Action::list) return list(spools, options.form);
   if (options.action == Action::show) return manage::show(spools, options.ids, base::now());
   TRY_LET(outcome, manage::change(spools, options.action, options.ids));
-  for (const auto* spool : outcome.due) store::start_flush(*spool, place, who);
+  for (const auto* spool : outcome.due) store::start_flush(*spool, place, who, std::getenv("MAIL"));
   return outcome.status;
 }
 

@@ -108,7 +108,10 @@ Result<int> submit_mail(const Invocation& invocation) {
                     : deliver(context, invocation);
   if (!stored_in_spool || invocation.queue_only) return status;
   const bool watched = invocation.verbose && ::isatty(STDOUT_FILENO) == 1;
-  afterwards([&] { (watched ? store::run_flush : store::start_flush)(spool.value(), place, who); });
+  afterwards([&] {
+    (watched ? store::run_flush : store::start_flush)(spool.value(), place, who,
+                                                      std::getenv("MAIL"));
+  });
   return status;
 }
 

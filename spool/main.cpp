@@ -107,7 +107,6 @@ Result<int> run_flush(base::Args args) {
   auto settings = spool::load_settings(place);
   if (!settings) return refuse(settings.error(), options.verbose);
   if (!options.verify.empty()) return tell_of(options.verify, settings.value(), place, who);
-  for (const auto& remark : settings.value().remarks) base::log("qmgr", Level::warning, remark);
   spool::request_stop_on_signals();
   const auto rules = spool::rules_for(settings.value(), place, who);
   TRY_LET(spools, store::open_spools(settings.value().site, place, who));

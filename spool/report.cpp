@@ -30,10 +30,14 @@ std::string delivery_line(std::string_view id, const store::Recipient& recipient
   const std::string_view status = outcome.kind == Kind::delivered ? "sent"
                                   : outcome.kind == Kind::failed  ? "bounced"
                                                                   : "deferred";
+  // A command or a file is no address: it has the one that led to it.
+  const bool named = recipient.kind == store::RecipientKind::command ||
+                     recipient.kind == store::RecipientKind::file;
+  const auto& to = named ? recipient.original : recipient.address;
   const std::string from =
-      recipient.original == recipient.address ? "" : cat("orig_to=<", recipient.original, ">, ");
+      recipient.original == to ? "" : cat("orig_to=<", recipient.original, ">, ");
   const double total = delays.before + delays.inside + delays.connect + delays.transmit;
-  return cat(id, ": to=<", recipient.address, ">, ", from, "relay=", relay.name,
+  return cat(id, ": to=<", to, ">, ", from, "relay=", relay.name,
              relay.use > 1 ? cat(", conn_use=", relay.use) : "", ", delay=", delay_text(total),
              ", delays=", delay_text(delays.before), "/", delay_text(delays.inside), "/",
              delay_text(delays.connect), "/", delay_text(delays.transmit),

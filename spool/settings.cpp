@@ -56,8 +56,6 @@ constexpr std::array smarthost_keys{Key{"host"},
 
 constexpr const char* system_generic = "/etc/postbag/generic";
 // Understood and checked, but without effect until the part that uses them is built.
-constexpr std::string_view waiting_keys[] = {"local.mailbox", "local.commands"};
-
 bool loopback(const std::string& host) {
   const bool v4 =
       host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos;
@@ -341,18 +339,6 @@ void read_routes(const store::Config& config, Settings& settings,
   }
 }
 
-// Keys that are right but wait for the part that uses them.
-void note_waiting(const store::Config& config, std::vector<std::string>& remarks) {
-  for (const auto& section : config.sections())
-    for (const auto& setting : section.settings) {
-      const bool waits = std::find(std::begin(waiting_keys), std::end(waiting_keys),
-                                   cat(section.kind, ".", setting.key)) != std::end(waiting_keys);
-      if (waits)
-        remarks.push_back(
-            config.located(setting.line, cat(setting.key, " has no effect in this version")));
-    }
-}
-
 // The table of [local] generic, or in system mode the default one. That one need not be there.
 Generic load_generic(const store::Config& config, const store::Place& place,
                      std::vector<std::string>& mistakes) {
@@ -416,7 +402,6 @@ Result<Settings> load_settings(const store::Place& place) {
     smarthost.rewriting.local_domains = settings.site.local;
     smarthost.rewriting.domain = settings.site.domain;
   }
-  note_waiting(config, settings.remarks);
   const auto line_of = [&](std::string_view mistake) {
     mistake.remove_prefix(config.path().size() + 1);
     return base::to_number<int>(base::take(mistake, ':')).value_or(0);

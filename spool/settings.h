@@ -74,8 +74,6 @@ struct Settings {
   std::size_t mailboxes = 0, commands = 0;  ///< the agents' places among the smarthosts
   std::vector<Smarthost> smarthosts;
   Routes routes;
-  std::vector<std::string>
-      remarks;  ///< keys that are understood but not acted on by this version, "FILE:LINE: …"
 };
 
 /// Errors: config; the text holds every mistake, a line each.

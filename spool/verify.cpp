@@ -115,7 +115,7 @@ int worse(int one, int other) {
 }
 
 Findings verify(const std::string& address, const Settings& settings, const Rules& rules,
-               Lookups& lookups) {
+                Lookups& lookups) {
   const bool mailbox = address.starts_with('\\') && address.find('@') == std::string::npos;
   const auto path = Path::parse(mailbox ? address.substr(1) : address);
   if (!path || path.value().null())

@@ -20,7 +20,7 @@ struct Findings {
 /// indented by its depth: "jane -> \jane (.forward)". Then each end in Sendmail's wording: "jane...
 /// deliverable: mailer local, user jane".
 Findings verify(const std::string& address, const Settings& settings, const Rules& rules,
-               Lookups& lookups);
+                Lookups& lookups);
 
 /// The status of several: the first of unknown user, returned, waits, no address that is among
 /// them.

@@ -55,12 +55,13 @@ struct Start {
 };
 
 std::optional<Start> prepared(const Spool& spool, const Place& place, const base::Identity& who,
-                              int lock) {
+                              int lock, const char* mail) {
   const auto program = base::sibling("postbag-flush", flush_program);
   if (!program) return std::nullopt;
   Start start{*program,
               {"postbag-flush", cat("--lock=", lock, ":", spool.path())},
               base::clean_environment(who.user ? who.user->home : "/", who.login())};
+  if (mail != nullptr && who.trusted_environment) start.environment.push_back(cat("MAIL=", mail));
   if (place.named) {
     // The flush runs in /, so a relative name is made absolute here.
     std::string path = *place.config;
@@ -91,11 +92,12 @@ std::optional<Start> prepared(const Spool& spool, const Place& place, const base
 
 }  // namespace
 
-void start_flush(const Spool& spool, const Place& place, const base::Identity& who) {
+void start_flush(const Spool& spool, const Place& place, const base::Identity& who,
+                 const char* mail) {
   if (told_service_manager(place, who)) return;
   Fd lock = take_lock(spool);
   if (!lock) return;
-  const auto start = prepared(spool, place, who, lock.number());
+  const auto start = prepared(spool, place, who, lock.number(), mail);
   if (!start) return;
   const pid_t child = ::fork();
   if (child == 0) {
@@ -107,10 +109,11 @@ void start_flush(const Spool& spool, const Place& place, const base::Identity& w
   while (child > 0 && ::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {}
 }
 
-void run_flush(const Spool& spool, const Place& place, const base::Identity& who) {
+void run_flush(const Spool& spool, const Place& place, const base::Identity& who,
+               const char* mail) {
   Fd lock = take_lock(spool);
   if (!lock) return;
-  auto start = prepared(spool, place, who, lock.number());
+  auto start = prepared(spool, place, who, lock.number(), mail);
   if (!start) return;
   start->arguments.push_back("-v");
   const pid_t child = ::fork();

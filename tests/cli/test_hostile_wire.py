@@ -33,6 +33,7 @@ def relayed(account, smtpd):
         assert server.violations == []
         got, = server.messages[before:]
         assert (server.verbs.count("MAIL"), server.verbs.count("DATA")) == (before + 1, before + 1)
+        server.wait_until(lambda: "QUIT" in server.verbs)  # the reply to it is not waited for
         assert set(server.verbs) == {"EHLO", "MAIL", "RCPT", "DATA", "QUIT"}
         return entry, got
 

@@ -41,6 +41,11 @@ def taken(server):
     return [address for message in server.messages for address in message.addresses]
 
 
+def statuses(account, address):
+    """The status byte of this recipient, by the entry on disk."""
+    return [each.status for entry in account.entries() for each in entry.recipients if each.address == address]
+
+
 @contextlib.contextmanager
 def flush_beside(account):
     """A run beside the test; its command line names the account."""
@@ -164,25 +169,47 @@ def settled(pid):
     return True
 
 
-def test_no_text_leaves_before_the_verdict_on_the_last_one_is_on_disk(account, smtpd):
-    taking = Gate()
-    server = smtpd({("dot", 2): taking})
+def test_the_verdict_is_on_disk_before_the_next_text_leaves(account, smtpd):
+    taking, next_one = Gate(), Gate()
+    server = smtpd({("dot", 2): taking, ("dot", 3): next_one})
     account.relay_through(server, security="none", connections=1)
     queue_many(account, 4)
+    with flush_beside(account) as flush:
+        taking.wait_reached()
+        flush.send_signal(signal.SIGSTOP)  # the worker is alone now
+        assert statuses(account, "r1@x.test") == ["."]
+        taking.open()
+        next_one.wait_reached()
+        assert statuses(account, "r1@x.test") == ["D"]
+        flush.send_signal(signal.SIGCONT)
+        next_one.open()
+        assert flush.wait(10) == 0
+    assert taken(server) == [f"r{number}@x.test" for number in range(4)] and account.entries() == []
+
+
+def test_where_the_flush_records_no_text_leaves_before_it_has(account, smtpd):
+    """Recipients that do not lie side by side in the entry are recorded by the flush."""
+    taking = Gate()
+    server, other = smtpd({("dot", 2): taking}), smtpd()
+    account.relay_through(server, f"[smarthost other]\nhost = localhost:{other.port}\nsecurity = none\n"
+                          "recipients = *@other.test\n", security="none", connections=1)
+    for number in range(4):
+        queue(account, f"r{number}@x.test", f"o{number}@other.test", f"s{number}@x.test")
     with flush_beside(account) as flush:
         taking.wait_reached()
         session, = server.sessions
         assert bytes(session.record.wire).endswith(b"\r\nDATA\r\n")  # of the third, with the dot of the second
         flush.send_signal(signal.SIGSTOP)  # it records nothing now
-        worker, = set(account.processes()) - {flush.pid}
+        workers = set(account.processes()) - {flush.pid}
         taking.open()
         server.wait_until(lambda: bytes(session.record.sent).endswith(b"354 go ahead\r\n")
                           and session.step == "data" and len(server.messages) == 2)
-        account.wait_until(lambda: settled(worker))
+        account.wait_until(lambda: all(settled(worker) for worker in workers))
         assert bytes(session.record.wire).endswith(b"\r\nDATA\r\n") and unread(session) == 0
         flush.send_signal(signal.SIGCONT)
         assert flush.wait(10) == 0
-    assert taken(server) == [f"r{number}@x.test" for number in range(4)] and account.entries() == []
+    assert taken(server) == [f"{letter}{number}@x.test" for number in range(4) for letter in "rs"]
+    assert len(other.messages) == 4 and account.entries() == []
 
 
 def test_each_verdict_is_on_disk_while_the_next_message_waits(account, smtpd):

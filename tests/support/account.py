@@ -25,18 +25,23 @@ class Account:
         self.spool = self.folder / "spool"
         self.work = self.folder / "work"
         self.work.mkdir()
+        self.mail = self.folder / "mail"  # a folder for mailboxes; without it, mail for this machine waits
         self.env = {"PATH": "/usr/bin:/bin", "POSTBAG_CONFIG": str(self.config)}
         self.configure(configuration)
 
     def configure(self, text):
-        """Writes postbag.ini from a text or {section: {key: value}}; names the spool unless the text does."""
+        """Writes postbag.ini from a text or {section: {key: value}}; names spool and mailbox unless the text does.
+
+        Mail that tests let come back must not land in the mailboxes of the machine they run on.
+        """
         if isinstance(text, dict):
             text = "\n".join(f"[{section}]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items())
                              for section, keys in text.items())
-        if not re.search(r"^directory\s*=", text, re.M):
-            line = f"directory = {self.spool}\n"
-            text, found = re.subn(r"^\[spool\]\s*\n", lambda match: match[0] + line, text, count=1, flags=re.M)
-            text = text if found else f"{text.rstrip()}\n\n[spool]\n{line}"
+        for section, key, value in (("spool", "directory", self.spool), ("local", "mailbox", f"{self.mail}/%u")):
+            if not re.search(rf"^{key}\s*=", text, re.M):
+                line = f"{key} = {value}\n"
+                text, found = re.subn(rf"^\[{section}\]\s*\n", lambda match: match[0] + line, text, count=1, flags=re.M)
+                text = text if found else f"{text.rstrip()}\n\n[{section}]\n{line}"
         self.config.write_text(text)
         self.config.chmod(0o600)
 

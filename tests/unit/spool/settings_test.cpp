@@ -181,19 +181,6 @@ TEST_CASE("settings: all that is wrong is told, each with its line") {
               "10: security = some: not one of: tls starttls none"});
 }
 
-TEST_CASE("settings: keys without an effect yet are remarked upon, not refused") {
-  Bed bed;
-  const auto settings = bed.load(
-      "[site]\nall_mail_to = a@b.c\n[smarthost]\nhost = a\nfrom = a@b.c\n"
-      "[local]\nmailbox = ~/Maildir/\n");
-  REQUIRE(settings);
-  Lines remarks;
-  for (const auto& remark : settings.value().remarks)
-    remarks.push_back(remark.substr((bed.folder / "postbag.ini:").size()));
-  CHECK(remarks == Lines{"2: all_mail_to has no effect in this version",
-                         "6: [local] has no effect in this version"});
-}
-
 TEST_CASE("settings: routes lead to smarthosts by name, to hosts, here, or nowhere") {
   Bed bed;
   const auto settings = bed.load(
