@@ -1,12 +1,14 @@
 #include "lib/store/mbox_append.h"
 
-#include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
 #include <optional>
 #include <utility>
 
@@ -14,6 +16,7 @@
 #include "lib/base/file.h"
 #include "lib/base/text.h"
 #include "lib/store/checksum.h"
+#include "lib/store/mbox.h"
 
 namespace store {
 
@@ -23,101 +26,94 @@ using base::Result;
 
 namespace {
 
-constexpr std::string_view magic = "postbag append 1\nstate ";
-constexpr std::string_view begun = "begun\n", ended = "ended\n";
-constexpr std::string_view prefix = "append.";
-constexpr std::size_t block = 4096, largest = 64 << 10;
+constexpr const char* attribute = "user.postbag";
+constexpr std::string_view begun = "begun", ended = "ended";
 
-// What a journal says. A device has another number after the next start, so it is not told. from:
-// the From_ line of the attempt, whose date the time zone shifts.
+// What is noted of an append, "begun INODE SIZE DELIVERY". A device has another number after the
+// next start, so it is not told.
 struct Note {
-  bool open = false;
+  bool open = true;
   std::uint64_t inode = 0, size = 0;
-  std::string delivery, from;
+  std::string delivery;
 };
 
-std::string note_lines(const Note& note) {
-  return cat("file ", note.inode, " ", note.size, "\ndelivery ", note.delivery, "\nline ",
-             note.from);
-}
-
 std::string note_text(const Note& note) {
-  const std::string lines = note_lines(note);
-  Checksum check;
-  check.add(lines);
-  std::string text = cat(magic, begun, lines, "check ", check.hex(), "\n");
-  // Whole blocks, so that a later note is written where there are some already.
-  text.append((block - text.size() % block) % block, '\n');
-  return text;
+  return cat(note.open ? begun : ended, " ", note.inode, " ", note.size, " ", note.delivery);
 }
 
-bool skip(std::string_view& text, std::string_view word) {
-  if (!text.starts_with(word)) return false;
-  text.remove_prefix(word.size());
-  return true;
-}
-
-// nullopt: cut short, or none of ours; then nothing was appended after it.
 std::optional<Note> parse_note(std::string_view text) {
-  if (!skip(text, magic)) return std::nullopt;
   Note note;
-  note.open = text.starts_with(begun);
-  if (!note.open && !text.starts_with(ended)) return std::nullopt;
-  text.remove_prefix(begun.size());
-  if (!skip(text, "file ")) return std::nullopt;
+  const auto state = base::take(text, ' ');
+  note.open = state == begun;
+  if (!note.open && state != ended) return std::nullopt;
   for (auto* number : {&note.inode, &note.size}) {
-    const auto word = base::take(text, number == &note.size ? '\n' : ' ');
-    const auto value = base::to_number<std::uint64_t>(word);
+    const auto value = base::to_number<std::uint64_t>(base::take(text, ' '));
     if (!value) return std::nullopt;
     *number = *value;
   }
-  if (!skip(text, "delivery ")) return std::nullopt;
-  note.delivery = base::take(text, '\n');
-  if (!skip(text, "line ")) return std::nullopt;
-  note.from = cat(base::take(text, '\n'), "\n");
-  Checksum check;
-  check.add(note_lines(note));
-  return text.starts_with(cat("check ", check.hex(), "\n")) ? std::optional(note) : std::nullopt;
+  note.delivery = text;
+  return note;
 }
 
-Result<std::optional<Note>> read_note(int folder, const std::string& name) {
-  auto text = base::read_file_at(folder, name, largest, name);
-  if (text) return parse_note(text.value());
-  if (text.error().system_error == ENOENT) return std::optional<Note>();
-  return std::move(text).error();
+// Whether an attribute of a file reaches the disk no later than a length that it gets afterwards.
+bool in_order(int file) {
+  struct statfs system;
+  return ::fstatfs(file, &system) == 0 &&
+         (system.f_type == EXT4_SUPER_MAGIC || system.f_type == XFS_SUPER_MAGIC ||
+          system.f_type == BTRFS_SUPER_MAGIC);
 }
 
 // The journal of one mailbox.
 class Notes {
  public:
-  Notes(int folder, const std::string& mailbox) : folder_(folder) {
+  Notes(int folder, const LockedFile& file) : folder_(folder), file_(file.number()) {
     Checksum path;
-    path.add(mailbox);
-    name_ = cat(prefix, path.hex());
+    path.add(file.path());
+    name_ = cat("append.", path.hex());
+    in_file_ = in_order(file_);
   }
 
-  Result<std::optional<Note>> read() const { return read_note(folder_, name_); }
+  // A note that cannot be read is none: what there is of the message stays beside it.
+  std::optional<Note> read() const {
+    char text[PATH_MAX];
+    const auto length = in_file_ ? ::fgetxattr(file_, attribute, text, sizeof text)
+                                 : ::readlinkat(folder_, name_.c_str(), text, sizeof text);
+    if (length < 0) return std::nullopt;
+    return parse_note({text, static_cast<std::size_t>(length)});
+  }
 
-  // When this returns, a power cut does not take the note away.
-  Result<> begin(const Note& note) const {
-    TRY_LET(file, base::open_at(folder_, name_, O_RDWR | O_CREAT | O_NOFOLLOW, 0600, name_));
+  // When this returns, nothing that is appended reaches the disk without the note.
+  Result<> begin(const Note& note) {
     const std::string text = note_text(note);
-    const bool is_new = ::lseek(file.number(), 0, SEEK_END) < static_cast<off_t>(text.size());
-    TRY(base::write_all_at(file.number(), text, 0, name_));
-    TRY(is_new ? base::sync(file.number(), name_) : base::sync_data(file.number(), name_));
-    if (is_new) TRY(base::sync(folder_, name_));
-    return file.close(name_);
+    if (in_file_ && ::fsetxattr(file_, attribute, text.data(), text.size(), 0) == 0) return {};
+    in_file_ = false;
+    TRY(replace(text));
+    return base::sync(folder_, name_);
   }
 
   // Not synced: a note that comes back is compared with the mailbox, which holds the whole message.
-  void end() const {
-    const auto file = base::open_at(folder_, name_, O_WRONLY | O_NOFOLLOW, 0, name_);
-    if (file) (void)base::write_all_at(file.value().number(), ended, magic.size(), name_);
+  void end(Note note) const {
+    note.open = false;
+    const std::string text = note_text(note);
+    if (in_file_) ::fsetxattr(file_, attribute, text.data(), text.size(), 0);
+    else (void)replace(text);
   }
 
  private:
-  int folder_;
+  // A link is made at once and whole.
+  Result<> replace(const std::string& text) const {
+    const std::string beside = name_ + ".new";
+    ::unlinkat(folder_, beside.c_str(), 0);
+    if (::symlinkat(text.c_str(), folder_, beside.c_str()) != 0)
+      return base::system_error(name_, "create", errno);
+    if (::renameat(folder_, beside.c_str(), folder_, name_.c_str()) != 0)
+      return base::system_error(name_, "rename", errno);
+    return {};
+  }
+
+  int folder_, file_;
   std::string name_;
+  bool in_file_ = false;
 };
 
 // What completes the last message of a mailbox, so that the next one begins behind an empty line.
@@ -143,13 +139,26 @@ Result<Left> compare(const LockedFile& file, std::uint64_t offset, std::string_v
   return std::string_view(there).substr(0, got) == piece ? Left::whole : Left::part;
 }
 
+// The head as an attempt wrote it at `offset`: the time zone may have shifted its date since. Of
+// the date as much as arrived is taken.
+Result<std::string> head_then(const LockedFile& file, std::uint64_t offset, std::string_view head) {
+  constexpr std::size_t date_size = 24;
+  std::string line(head.substr(0, head.find('\n')));
+  const std::size_t start = line.size() - std::min(line.size(), date_size);
+  char date[date_size] = {};
+  TRY_LET(got, base::read_at(file.number(), date, offset + start, file.path()));
+  for (std::size_t i = 0; i < got && start + i < line.size(); ++i)
+    if (date[i] != '\0') line[start + i] = date[i];
+  return is_from_line(line) ? cat(line, head.substr(line.size())) : std::string(head);
+}
+
 // What an attempt that was cut off left behind the length that its note tells.
 Result<Left> examine(const LockedFile& file, const Note& note, std::string_view head,
                      const MessageText& text) {
   if (file.inode() != note.inode || file.size() <= note.size) return Left::nothing;
   TRY_LET(start, completion(file, note.size));
-  Rendering rendering(cat(start, note.from, head.substr(head.find('\n') + 1)), text,
-                      Rendering::Form::mbox);
+  TRY_LET(then, head_then(file, note.size + start.size(), head));
+  Rendering rendering(cat(start, then), text, Rendering::Form::mbox);
   Left left = Left::whole;
   std::uint64_t offset = note.size;
   for (;;) {
@@ -197,41 +206,23 @@ Result<> write_or_cut(const LockedFile& file, std::uint64_t size, std::string_vi
 Result<> append_mbox(LockedFile& file, std::string_view head, const MessageText& text,
                      const Journal* journal) {
   if (journal == nullptr) return write_or_cut(file, file.size(), head, text);
-  const Notes notes(journal->folder, file.path());
-  std::uint64_t size = file.size();
-  TRY_LET(note, notes.read());
-  Left left = Left::nothing;
+  Notes notes(journal->folder, file);
+  Note now{true, file.inode(), file.size(), journal->delivery};
+  const auto note = notes.read();
   if (note && note->delivery == journal->delivery) {
-    TRY_LET(found, examine(file, *note, head, text));
-    left = found;
+    TRY_LET(left, examine(file, *note, head, text));
+    if (left == Left::whole) {
+      TRY(base::sync_data(file.number(), file.path()));
+      notes.end(*note);
+      return {};
+    }
+    if (left == Left::part && note->open) TRY(cut(file, now.size = note->size));
   }
-  if (left == Left::whole) {
-    TRY(base::sync_data(file.number(), file.path()));
-    notes.end();
-    return {};
-  }
-  if (left == Left::part && note->open) TRY(cut(file, size = note->size));
-  TRY(notes.begin({true, file.inode(), size, journal->delivery,
-                   std::string(head.substr(0, head.find('\n') + 1))}));
-  auto written = write_message(file, size, head, text);
-  if (!written) TRY(cut(file, size));  // where that fails too, the note stays open
-  notes.end();
+  TRY(notes.begin(now));
+  auto written = write_message(file, now.size, head, text);
+  if (!written) TRY(cut(file, now.size));  // where that fails too, the note stays open
+  notes.end(now);
   return written;
-}
-
-Result<std::vector<std::string>> unfinished_appends(int folder) {
-  TRY_LET(own, base::open_at(folder, ".", O_RDONLY | O_DIRECTORY, 0, "journals"));
-  const std::unique_ptr<DIR, int (*)(DIR*)> list(::fdopendir(own.number()), ::closedir);
-  if (!list) return base::system_error("journals", "list", errno);
-  own.release();
-  std::vector<std::string> deliveries;
-  for (errno = 0; const dirent* entry = ::readdir(list.get()); errno = 0) {
-    if (!std::string_view(entry->d_name).starts_with(prefix)) continue;
-    TRY_LET(note, read_note(folder, entry->d_name));
-    if (note && note->open) deliveries.push_back(note->delivery);
-  }
-  if (errno != 0) return base::system_error("journals", "list", errno);
-  return deliveries;
 }
 
 }  // namespace store

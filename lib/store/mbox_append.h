@@ -2,21 +2,23 @@
 //
 // A crash. Appending is not atomic: a process killed within write(), or a power cut (on ext4 the
 // new length often reaches the disk before the text, and zeros are read), leaves a part of a
-// message. Where it begins must be known from elsewhere, and is: a journal, one small file per
-// mailbox in a folder of the writer's, says before anything is appended, durably, what is being
-// delivered, how long the mailbox was, and with what the text begins. Whoever delivers the same
-// again finds it, compares all that lies behind the old length with what it would write, byte by
-// byte (a byte that did not arrive is zero), and either finds it whole, which counts as delivered,
-// or cuts it off. So a delivery whose end nobody heard of is made once all the same. If anybody
-// else wrote to the file since, nothing fits and nothing is cut. The alternatives: the From_ line
-// written last is no mark where zeros are read; a copy that is renamed takes the file away under
-// everybody's locks and costs its whole size; a mark in the file has to be searched for. The
-// journal costs one fdatasync of a block that is there already.
+// message. Where it begins must be known from elsewhere, and is: a note says before anything is
+// appended what is being delivered and how long the mailbox was. Whoever delivers the same again
+// finds it, compares all that lies behind the old length with what it would write, byte by byte (a
+// byte that did not arrive is zero), and either finds it whole, which counts as delivered, or cuts
+// it off. So a delivery whose end nobody heard of is made once all the same. If anybody else wrote
+// to the file since, nothing fits and nothing is cut.
+//
+// The note is an attribute of the mailbox, user.postbag, on ext4, xfs and btrfs, which take it to
+// the disk no later than the new length: the mailbox's fdatasync is the only one. Elsewhere it is
+// the target of a symbolic link, append.HASH in a folder of the writer's, synced before.
+// The alternatives: the From_ line written last is no mark where zeros are read; a copy that is
+// renamed takes the file away under everybody's locks and costs its whole size; a mark in the
+// file has to be searched for.
 #pragma once
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "lib/base/result.h"
 #include "lib/store/mail_lock.h"
@@ -24,7 +26,7 @@
 
 namespace store {
 
-/// Where an append is noted before it is made. See above.
+/// Where an append is noted before it is made, if not in the mailbox. See above.
 struct Journal {
   int folder = -1;       ///< of the writer's own, on a file system that keeps what is synced
   std::string delivery;  ///< what is delivered to whom, the same at every attempt; one line
@@ -37,7 +39,5 @@ struct Journal {
 /// …), io; system_error tells which.
 base::Result<> append_mbox(LockedFile& file, std::string_view head, const MessageText& text,
                            const Journal* journal);
-/// The deliveries of a folder's journals that were not seen to end: they go first.
-base::Result<std::vector<std::string>> unfinished_appends(int folder);
 
 }  // namespace store

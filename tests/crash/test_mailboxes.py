@@ -189,7 +189,7 @@ def test_a_power_cut_at_every_call(driver, disk, tmp_path, case):
             # Unless it is called delivered, the disk has the old one or the new one.
             complaints += [(n, str(hit), each) for each in bed.problems(world, result.stdout.decode())]
     assert complaints == []
-    assert n > 6 and result.stdout.startswith(b"delivered")
+    assert n > 4 and result.stdout.startswith(b"delivered")
 
 
 def write_out(path, start, size):
