@@ -253,11 +253,29 @@ def test_many_of_ours_at_once(bed):
     whole(bed.world.path("/home/jane/box").read_bytes(), 200, b"")
 
 
-def test_a_lock_of_the_dead_goes_stale(bed):
+def test_a_lock_is_as_old_as_its_last_change(bed):
+    """That one cannot be set; test_mailboxes of the crash tests has old ones."""
     lock = bed.write("/home/jane/box.lock", b"4711\n")
+    os.utime(lock, (0, 0))
     assert "box.lock is there" in bed.run("mbox", "/home/jane/box", lock_limit=20)
-    os.utime(lock, (0, 0))  # its time of change is now all the same, and that one counts
-    assert "box.lock is there" in bed.run("mbox", "/home/jane/box", lock_limit=20)
+    assert lock.exists()
+
+
+def test_a_mailbox_that_is_replaced_while_we_wait(bed):
+    box, old = (bed.world.path(f"/home/jane/{name}") for name in ("box", "old"))
+    holder = bed.world.popen(bed.argv("hold", "/home/jane/box"), user="jane", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert holder.stdout.readline() == b"held\n"
+    traced = bed.world.popen(["strace", "-f", "-e", "trace=fcntl", *bed.argv("mbox", "/home/jane/box")], user="jane",
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while b"F_OFD_SETLK" not in traced.stderr.readline():
+        pass
+    box.rename(old)
+    bed.write("/home/jane/box", b"new\n\n")
+    holder.stdin.close()
+    assert holder.wait(30) == 0
+    assert traced.communicate(timeout=30)[0] == b"delivered 2.0.0 delivered to mailbox\n"
+    holder.stdout.close()
+    assert old.read_bytes() == b"" and box.read_bytes().startswith(b"new\n\nFrom tom@example.org ")
 
 
 # Who reads.

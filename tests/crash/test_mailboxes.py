@@ -4,6 +4,7 @@ or the new message is whole, at the latest when the delivery was made again, and
 import ctypes
 import os
 import subprocess
+import time
 
 import disks
 import faults
@@ -163,12 +164,27 @@ def test_a_disk_that_fills_in_the_middle(driver, root, tmp_path):
         assert bed.content(folder) == OLD
 
 
-# The power fails.
-
 @pytest.fixture
 def disk(root, tmp_path):
     return disks.Ext4(tmp_path / "disk.img", "24M")
 
+
+@pytest.mark.parametrize("age, stale", [(400, False), (600, True)])
+def test_an_old_dot_lock(driver, disk, tmp_path, age, stale):
+    bed = Bed(driver, "mbox")
+    world = tmp_path / "disk/world"
+    with disk.mounted(tmp_path / "disk"):
+        world.mkdir()
+        bed.prepare(world)
+        (world / "box.lock").write_bytes(b"4711\n")
+    for field in ("ctime", "mtime"):
+        disks.run("debugfs", "-w", "-R", f"set_inode_field /world/box.lock {field} @{int(time.time()) - age}", disk.image)
+    with disk.mounted(tmp_path / "disk"):
+        assert bed.deliver(world).startswith("delivered" if stale else "delayed 4.2.0 cannot update mailbox")
+        assert (world / "box.lock").exists() == (not stale)
+
+
+# The power fails.
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_power_cut_at_every_call(driver, disk, tmp_path, case):
