@@ -78,10 +78,8 @@ def test_steps_from_virtual_to_the_end(place):
     assert verify(place, "a@no.test", ini=ini, status=69) == [
         "a@no.test... undeliverable: 5.7.0 550 not there (by [routes])"]
     assert verify(place, "a", ini=ini, status=69)[-1] == "a... undeliverable: 5.4.6 a: a loop of aliases"
-    assert verify(place, "root+x,nobody", "jane", ini=ini, status=67)[-4:] == [
-        "nobody... User unknown", "  jane -> \\jane (.forward)", "  jane -> emma@lab1.example (.forward)",
-        "jane... deliverable: mailer local, user jane",
-        "emma@lab1.example... deliverable: mailer relay, host smart.example, user emma@lab1.example"][-4:]
+    lines = verify(place, "void,nobody-here", "b", ini=ini, status=67)
+    assert lines[1:3] == ["/dev/null... deliverable: mailer *file*, user /dev/null", "nobody-here... User unknown"]
 
 
 def test_all_mail_to_unknown_and_postmaster(place):
@@ -188,7 +186,7 @@ def test_the_rules_for_a_forward_file(place, damage, reason):
     if reason is None:
         assert lines[-1:] == PLAIN
     else:
-        assert len(lines) == 1 and lines[0].startswith(f"jane... deferred: 4.3.5 {reason}")
+        assert lines[-1].startswith(f"jane... deferred: 4.3.5 {reason}")
 
 
 @pytest.mark.parametrize("owner, expected", [("root", PLAIN), ("bob", None)])

@@ -47,14 +47,14 @@ TEST_CASE("plan: pending recipients only, all in one batch, qualified") {
   auto plan = spool::plan(mail, settings({smarthost()}));
   REQUIRE(plan.batches.size() == 1);
   CHECK(plan.batches[0].recipients == Indices{0, 2});
-  auto job = spool::job_of(mail, {}, plan.batches[0], "lan.example");
+  auto job = spool::job_of(mail, {}, plan.batches[0], settings({}).site);
   CHECK(job.sender.text() == "jane@lan.example");
   CHECK(job.recipients[1].text() == "c@x.test");
   CHECK(job.recipient_parameters.empty());
   CHECK(plan.decided.empty());
   mail.done = "D.D";
   plan = spool::plan(mail, settings({smarthost()}));
-  job = spool::job_of(mail, {}, plan.batches[0], "lan.example");
+  job = spool::job_of(mail, {}, plan.batches[0], settings({}).site);
   CHECK(job.recipients[0].text() == "b@lan.example");
 }
 
@@ -91,7 +91,7 @@ TEST_CASE("plan: the null sender stays null") {
   const auto plan =
       spool::plan(entry({{Kind::address, "a@x.test"}}, {""}), settings({smarthost()}));
   const auto mail = entry({{Kind::address, "a@x.test"}}, {""});
-  CHECK(spool::job_of(mail, {}, plan.batches[0], "lan.example").sender.null());
+  CHECK(spool::job_of(mail, {}, plan.batches[0], settings({}).site).sender.null());
 }
 
 TEST_CASE("plan: batches by smarthost, by sender and by size") {
@@ -171,7 +171,7 @@ TEST_CASE("plan: what DSN wants goes along") {
   mail.envelope.recipients[1].notify = "success,failure";
   mail.envelope.recipients[1].orcpt = "rfc822;B@x.test";
   const auto plan = spool::plan(mail, settings({smarthost()}));
-  const auto job = spool::job_of(mail, {}, plan.batches[0], "lan.example");
+  const auto job = spool::job_of(mail, {}, plan.batches[0], settings({}).site);
   CHECK(job.mail_parameters == " RET=HDRS ENVID=e+20");
   CHECK(job.recipient_parameters ==
         std::vector<std::string>{"", " NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;B@x.test"});
