@@ -9,8 +9,6 @@ namespace spool {
 using base::cat;
 using base::printable;
 using base::Result;
-using rfc::EnhancedStatus;
-using rfc::Outcome;
 using rfc::Path;
 using store::RecipientKind;
 using store::Target;

@@ -11,7 +11,6 @@
 
 namespace spool {
 
-using base::cat;
 using base::Error;
 using base::Kind;
 using base::Result;

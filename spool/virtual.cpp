@@ -26,24 +26,25 @@ bool is_key(std::string_view key) {
   return path && path.value().qualified() && path.value().text() == key;
 }
 
+// What %1, %2 and %3 are of a local part without quotes; nullopt for any other.
+std::optional<std::string> part_of(std::string_view local, char which) {
+  const auto plus = std::min(local.find('+', 1), local.size());
+  if (which == '1') return std::string(local.substr(0, plus));
+  if (which == '2') return std::string(local.substr(std::min(plus + 1, local.size())));
+  if (which == '3') return std::string(local.substr(plus));
+  return std::nullopt;
+}
+
 // What an address becomes that stands behind a key, for one that is looked up.
 std::string filled(std::string_view form, const Path& address) {
-  const std::string local = store::unquoted(address.local());
-  const auto plus = std::min(local.find('+', 1), local.size());
   if (form.starts_with('@')) return cat(address.local(), form);
-  const std::string detail = local.substr(plus);
+  const std::string local = store::unquoted(address.local());
   std::string text;
-  while (!form.empty()) {
-    const auto percent = form.find('%');
-    text += form.substr(0, percent);
-    if (percent == std::string_view::npos) return text;
-    const char which = percent + 1 < form.size() ? form[percent + 1] : '\0';
-    const bool known = which >= '1' && which <= '3';
-    if (which == '1') text += local.substr(0, plus);
-    if (which == '2') text += detail.substr(std::min<std::size_t>(1, detail.size()));
-    if (which == '3') text += detail;
-    if (!known) text += '%';
-    form.remove_prefix(percent + (known ? 2 : 1));
+  for (std::size_t i = 0; i < form.size(); ++i) {
+    const char next = i + 1 < form.size() ? form[i + 1] : '\0';
+    const auto part = form[i] == '%' ? part_of(local, next) : std::nullopt;
+    if (part) text += *part, ++i;
+    else text += form[i];
   }
   return text;
 }
@@ -67,7 +68,7 @@ std::string address_problem(std::string_view form) {
   if (first == '|' || first == '/' || first == ':')
     return cat(form, ": commands, files and lists are for alias files only");
   const auto example = Path::parse("user+detail@domain").value();
-  const auto path = address_of(form, example);
+  const auto path = Path::parse(filled(form, example));
   if (!path) return path.error().text;
   return path.value().null() ? cat(form, ": no address") : "";
 }
