@@ -42,9 +42,9 @@ std::uint32_t random_number() {
 Dispatcher::Dispatcher(Surroundings surroundings)
     : around_(std::move(surroundings)),
       policy_{around_.settings.site.retry_first, around_.settings.site.retry_longest} {
-  lanes_.resize(around_.settings.smarthosts.size());
+  lanes_.resize(around_.settings.ways());
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    lanes_[i].smarthost = &around_.settings.smarthosts[i];
+    lanes_[i].smarthost = &around_.settings.way(i);
     lanes_[i].most = lanes_[i].smarthost->connections;
     load(lanes_[i]);
   }

@@ -247,7 +247,7 @@ bool SpoolRun::feed() {
 }
 
 Task SpoolRun::task_of(std::uint64_t key, const Delivery& delivery, const Batch& batch) const {
-  const bool session = settings_.smarthosts[batch.smarthost].agent == Agent::session;
+  const bool session = settings_.way(batch.smarthost).agent == Agent::session;
   Task task{key, batch.smarthost, batch.recipients,
             (session ? job_of : local_job_of)(delivery.lease.entry(), delivery.lease.name().id,
                                               batch, settings_.site)};
@@ -292,7 +292,7 @@ void SpoolRun::take_finished(Finished finished) {
     sessions_->add(task_of(key, *found->second, rest), true);
   }
   // What an agent of this machine refuses says nothing about anybody's set-up.
-  const bool session = settings_.smarthosts[finished.task.smarthost].agent == Agent::session;
+  const bool session = settings_.way(finished.task.smarthost).agent == Agent::session;
   auto judgement = session ? probation_.judge(std::move(finished)) : Probation::Judgement();
   if (!session) judgement.ready.push_back(std::move(finished));
   if (judgement.condemned)

@@ -22,10 +22,10 @@ std::optional<std::size_t> agent_of(const store::Recipient& recipient, const Set
   using store::RecipientKind;
   switch (recipient.kind) {
     case RecipientKind::mailbox:
-      return settings.local.mailbox.starts_with('|') ? settings.commands : settings.mailboxes;
-    case RecipientKind::file: return settings.mailboxes;
+      return settings.local.mailbox.starts_with('|') ? settings.commands() : settings.mailboxes();
+    case RecipientKind::file: return settings.mailboxes();
     case RecipientKind::command:
-    case RecipientKind::other_user: return settings.commands;
+    case RecipientKind::other_user: return settings.commands();
     case RecipientKind::unqualified:
     case RecipientKind::address:
     case RecipientKind::local_user:
@@ -118,7 +118,7 @@ Plan plan(const store::Entry& entry, const Settings& settings, std::vector<Decid
       continue;
     }
     const auto chosen = std::get<std::size_t>(way);
-    const auto& smarthost = settings.smarthosts[chosen];
+    const auto& smarthost = settings.way(chosen);
     const bool agent = smarthost.agent != Agent::session;
     const std::size_t room = agent ? 1 : smarthost.recipients_per_transaction;
     const auto sender = recipients[i].sender;

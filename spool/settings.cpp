@@ -357,22 +357,17 @@ Generic load_generic(const store::Config& config, const store::Place& place,
   return {};
 }
 
-// Mail that stays here goes the way of all other: it has a queue and workers like a smarthost's.
-Settings with_agents(Settings settings) {
-  for (const auto& [agent, place] : {std::pair{Agent::mailbox, &settings.mailboxes},
-                                     std::pair{Agent::command, &settings.commands}}) {
-    *place = settings.smarthosts.size();
-    Smarthost made;
-    made.name = agent == Agent::mailbox ? "mailboxes" : "commands";
-    made.agent = agent;
-    made.only_routed = true;
-    if (agent == Agent::mailbox) made.connections = 1;  // or messages would change their order
-    settings.smarthosts.push_back(std::move(made));
-  }
-  return settings;
-}
-
 }  // namespace
+
+std::array<Smarthost, 2> make_agents() {
+  std::array<Smarthost, 2> agents;
+  agents[0].name = "mailboxes";
+  agents[0].agent = Agent::mailbox;
+  agents[0].connections = 1;  // or messages would change their order
+  agents[1].name = "commands";
+  agents[1].agent = Agent::command;
+  return agents;
+}
 
 Result<Settings> load_settings(const store::Place& place) {
   Settings settings;
@@ -380,7 +375,7 @@ Result<Settings> load_settings(const store::Place& place) {
     settings.site = store::make_site(place, nullptr);
     std::vector<std::string> none;
     settings.local = read_local(nullptr, place, none);
-    return with_agents(std::move(settings));
+    return settings;
   }
   TRY_LET(config, store::Config::load(*place.config));
   settings.site = store::make_site(place, &config);
@@ -409,7 +404,7 @@ Result<Settings> load_settings(const store::Place& place) {
   std::stable_sort(mistakes.begin(), mistakes.end(),
                    [&](const auto& a, const auto& b) { return line_of(a) < line_of(b); });
   mistakes.insert(mistakes.end(), table_mistakes.begin(), table_mistakes.end());
-  if (mistakes.empty()) return with_agents(std::move(settings));
+  if (mistakes.empty()) return settings;
   std::string text;
   for (const auto& mistake : mistakes) text += (text.empty() ? "" : "\n") + mistake;
   return Error{Kind::config, text};

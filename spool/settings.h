@@ -2,6 +2,7 @@
 // stores mail in spite of a mistake, the flush refuses to run and the mail waits.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -63,17 +64,29 @@ struct Smarthost {
   Rate rate;
   std::chrono::seconds connect_timeout{30}, reply_timeout{300}, data_timeout{120}, dot_timeout{600},
       message_timeout{3600};
-  bool only_routed = false;  ///< nothing goes there by default: made by [routes], or an agent
+  bool only_routed = false;  ///< made by [routes]: nothing goes there by default
   Agent agent = Agent::session;
   std::string stamp;  ///< changes whenever the configuration or the secret's file does
 };
 
+/// The agents for mailboxes and for commands.
+std::array<Smarthost, 2> make_agents();
+
 struct Settings {
   store::Site site;
   LocalSettings local;
-  std::size_t mailboxes = 0, commands = 0;  ///< the agents' places among the smarthosts
   std::vector<Smarthost> smarthosts;
   Routes routes;
+
+  /// Mail that stays here goes the way of all other: behind the smarthosts come two ways more, with
+  /// a queue and workers like a smarthost's.
+  std::size_t mailboxes() const { return smarthosts.size(); }
+  std::size_t commands() const { return smarthosts.size() + 1; }
+  std::size_t ways() const { return smarthosts.size() + 2; }
+  const Smarthost& way(std::size_t index) const {
+    return index < smarthosts.size() ? smarthosts[index] : agents[index - smarthosts.size()];
+  }
+  std::array<Smarthost, 2> agents = make_agents();
 };
 
 /// Errors: config; the text holds every mistake, a line each.

@@ -72,7 +72,7 @@ End relay_end(const Action& action, const Settings& settings) {
   if (action.sender) entry.envelope.senders[0].path = *action.sender;
   const auto planned = plan(entry, settings);
   if (planned.batches.empty()) return outcome_end(planned.decided.at(0).outcome);
-  const auto& smarthost = settings.smarthosts[planned.batches[0].smarthost];
+  const auto& smarthost = settings.way(planned.batches[0].smarthost);
   std::string host = smarthost.hosts.front().name;
   if (!smarthost.name.empty() && !smarthost.only_routed) host += cat(" (", smarthost.name, ")");
   return {cat("deliverable: mailer relay, host ", printable(host), ", user ",

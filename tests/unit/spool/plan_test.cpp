@@ -58,26 +58,56 @@ TEST_CASE("plan: pending recipients only, all in one batch, qualified") {
   CHECK(job.recipients[0].text() == "b@lan.example");
 }
 
-TEST_CASE("plan: what stays on this machine waits for local delivery") {
+TEST_CASE("plan: what was expanded goes to an agent one by one, what was not waits") {
+  enum Way { smarthost_way, mailboxes, commands, nowhere };
   const struct {
     Kind kind;
     std::string address;
-    bool waits;
+    Way way;
   } table[] = {
-      {Kind::unqualified, "root", true},       {Kind::address, "root@localhost", true},
-      {Kind::address, "root@BOX", true},       {Kind::address, "root@lan.example", false},
-      {Kind::local_user, "jane", true},        {Kind::mailbox, "jane", true},
-      {Kind::command, "|cat", true},           {Kind::file, "/x", true},
-      {Kind::other_user, "tom", true},         {Kind::remote, "root@localhost", false},
-      {Kind::address, "not an address", true},
+      {Kind::unqualified, "root", nowhere},
+      {Kind::address, "root@localhost", nowhere},
+      {Kind::address, "root@BOX", nowhere},
+      {Kind::address, "root@lan.example", smarthost_way},
+      {Kind::address, "not an address", nowhere},
+      {Kind::local_user, "jane", nowhere},
+      {Kind::remote, "root@localhost", smarthost_way},
+      {Kind::mailbox, "jane", mailboxes},
+      {Kind::file, "/x", mailboxes},
+      {Kind::command, "cat", commands},
+      {Kind::other_user, "tom", commands},
   };
   for (const auto& row : table) {
-    const auto plan = spool::plan(entry({{row.kind, row.address}}), settings({smarthost()}));
     CAPTURE(row.address);
-    CHECK(plan.decided.size() == (row.waits ? 1 : 0));
-    CHECK(plan.batches.size() == (row.waits ? 0 : 1));
-    if (row.waits) CHECK(plan.decided[0].outcome.kind == rfc::Outcome::Kind::delayed);
+    const auto made = settings({smarthost()});
+    const auto plan = spool::plan(entry({{row.kind, row.address}, {row.kind, row.address}}), made);
+    if (row.way == nowhere) {
+      REQUIRE(plan.decided.size() == 2);
+      CHECK(plan.decided[0].outcome.kind == rfc::Outcome::Kind::delayed);
+      continue;
+    }
+    CHECK(plan.decided.empty());
+    REQUIRE(plan.batches.size() == (row.way == smarthost_way ? 1 : 2));
+    CHECK(plan.batches[0].smarthost == row.way);
   }
+}
+
+TEST_CASE("plan: a mailbox that is a command's is the commands' business") {
+  auto made = settings({});
+  made.local.mailbox = "|procmail";
+  const auto plan = spool::plan(entry({{Kind::mailbox, "jane"}}), made);
+  REQUIRE(plan.batches.size() == 1);
+  CHECK(plan.batches[0].smarthost == made.commands());
+}
+
+TEST_CASE("plan: who was decided about is not planned for") {
+  const rfc::Outcome waits{rfc::Outcome::Kind::delayed, {4, 0, 0}, "why"};
+  const auto plan = spool::plan(entry({{Kind::unqualified, "jane"}, {Kind::address, "a@x.test"}}),
+                                settings({smarthost()}), {{0, waits, true}});
+  REQUIRE(plan.batches.size() == 1);
+  CHECK(plan.batches[0].recipients == Indices{1});
+  REQUIRE(plan.decided.size() == 1);
+  CHECK(plan.decided[0].outcome.text == "why");
 }
 
 TEST_CASE("plan: without a smarthost mail waits and says why") {
