@@ -33,7 +33,7 @@ $(B)/tests/clock.so: tests/support/clock.c
 $(B)/tests/deliver: $(B)/obj/tests/support/deliver.o $(program_objects) $(B)/lib.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(INIH) -lcurl -lssl -lcrypto -o $@
+	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(INIH) $(CDB) -lcurl -lssl -lcrypto -o $@
 
 .SECONDARY:
 .PHONY: tests

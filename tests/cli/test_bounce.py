@@ -1,5 +1,7 @@
 """What comes back to the sender, for which causes, once, and what never does."""
 
+import mailbox
+
 import pytest
 from support.queueing import SENDER, TEXT, flushed, log_of, queue_one, statuses, why
 from support.report import parse
@@ -162,40 +164,63 @@ def test_mixed_results_come_back_in_one_bounce(account, smtpd):
     assert len(server.messages) == 2  # told once
 
 
-def test_nobody_is_told_of_mail_without_a_sender(account, smtpd):
+def delivered(account, user):
+    """Puts a folder for mailboxes there, and gives the messages that lie in this user's afterwards."""
+    account.mail.mkdir(exist_ok=True)
+    flushed(account, "--all")
+    return [message.as_bytes() for message in mailbox.mbox(account.mail / user)]
+
+
+def test_of_mail_without_a_sender_the_postmaster_is_told(account, smtpd):
     server = smtpd(REFUSED)
     relay(account, server)
     entry = queue_one(account, "bad@x.test", sender="")
-    log = log_of(account)
-    assert any("undeliverable, and there is no sender to tell: held" in line for line in log)
+    flushed(account)
     waiting, = account.entries()
-    assert (waiting.id, waiting.statuses, waiting.state[0]) == (entry.id, ".", "h")
-    shown = account.mailq().stdout.decode()
-    assert f"{entry.id}!" in shown and "550 5.1.1 no such user" in shown
-    flushed(account, "--all")
-    assert server.verbs.count("RCPT") == 1 and server.messages == []
+    assert (waiting.sender, waiting.addresses, waiting.statuses) == ("", ["root"], ".")
+    notice, = delivered(account, "root")
+    report = parse(notice)
+    assert report.message["To"] == "root@lan.example" and f"X-Postbag-Queue-ID: {entry.id}".encode() in notice
+    assert b"550 5.1.1 no such user" in notice
+    assert account.entries() == [] and server.verbs.count("RCPT") == 1 and server.messages == []
 
 
-def test_a_bounce_that_is_refused_is_held(account, smtpd):
+def test_of_a_bounce_that_is_refused_the_postmaster_is_told_once(account, smtpd):
     server = smtpd({**REFUSED, ("rcpt", SENDER): "550 5.1.1 you do not exist"})
     relay(account, server)
     queue_one(account, "ok@x.test")
     queue_one(account, "bad@x.test")
     flushed(account)
     flushed(account, "--all")
-    bounce, = account.entries()
-    assert bounce.sender == "" and bounce.state[0] == "h" and "you do not exist" in why(account)
+    notice, = delivered(account, "root")
+    assert b"you do not exist" in notice and account.entries() == []
 
 
-def test_a_bounce_to_a_sender_on_this_machine_stays_with_its_reason(account, smtpd):
+def test_a_notice_to_the_postmaster_that_is_refused_is_held(account, smtpd):
+    server = smtpd({**REFUSED, ("rcpt", SENDER): "550 5.1.1 you do not exist", ("rcpt", "post@x.test"): "550 5.1.1 me neither"})
+    relay(account, server)
+    account.config.write_text(account.config.read_text().replace("[site]\n", "[site]\npostmaster = post@x.test\n"))
+    for _ in range(2):
+        queue_one(account, "ok@x.test")
+    queue_one(account, "bad@x.test")
+    for _ in range(3):
+        flushed(account, "--all")
+    notice, = account.entries()
+    assert notice.sender == "" and notice.state[0] == "h" and "me neither" in why(account)
+    assert f"{notice.id}!" in account.mailq().stdout.decode()
+    assert server.verbs.count("MAIL") == 5, "each is tried once"
+
+
+def test_a_bounce_to_a_sender_on_this_machine_lies_in_his_mailbox(account, smtpd):
     server = smtpd(REFUSED)
     relay(account, server)
-    queue_one(account, "bad@x.test", sender="jane")
+    queue_one(account, "bad@x.test", sender="root")
     flushed(account)
-    bounce, = account.entries()
-    assert (bounce.sender, bounce.addresses, bounce.statuses) == ("", ["jane"], ".") and server.messages == []
-    assert "local delivery is not part of this version" in why(account)
-    assert parse(bounce.message).message["To"] == "jane@lan.example"
+    bounce, = account.entries()  # there is no folder for mailboxes
+    assert (bounce.sender, bounce.addresses, bounce.statuses) == ("", ["root"], ".") and server.messages == []
+    assert "cannot update mailbox" in why(account)
+    notice, = delivered(account, "root")
+    assert parse(notice).message["To"] == "root@lan.example" and account.entries() == []
 
 
 @pytest.mark.parametrize("notify, told", [(None, True), ("failure", True), ("delay,failure", True), ("never", False),

@@ -177,7 +177,7 @@ def test_a_named_file_that_is_missing_a_folder_or_not_a_path(aliases):
     assert aliases.compile() == (65, "", f"newaliases: {aliases.file}: not a regular file\n")
     aliases.account.configure("[local]\naliases = aliases\n")
     assert aliases.compile() == (
-        78, "", f"newaliases: {aliases.account.config}:2: aliases = aliases: a path begins with / or ~/\n")
+        78, "", f"newaliases: {aliases.account.config}:3: aliases = aliases: a path begins with / or ~/\n")
 
 
 def test_options(aliases):

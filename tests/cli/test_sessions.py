@@ -315,7 +315,7 @@ password = text pw
 ca = {certs.ca}
 recipients = nobody@x.test
 """)
-    queue(account, "a@x.test", "a@named.test", "a@plain.test", "a@sub.plain.test", "a@here.test", "a@gone.test",
+    queue(account, "a@x.test", "a@named.test", "a@plain.test", "a@sub.plain.test", "root@here.test", "a@gone.test",
           "tom@gone.test")
     flushed(account)
     assert [address for address in taken(general) if address != SENDER] == ["a@x.test"]

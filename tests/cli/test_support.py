@@ -429,11 +429,13 @@ def test_an_account_speaks_with_a_session(stand_in):
 
 def test_an_account_names_its_spool_in_every_configuration(stand_in):
     line = f"directory = {stand_in.spool}\n"
-    assert stand_in.config.read_text() == f"[site]\ndomain = lan.example\n\n[spool]\n{line}"
+    local = f"\n[local]\nmailbox = {stand_in.mail}/%u\n"
+    assert stand_in.config.read_text() == f"[site]\ndomain = lan.example\n\n[spool]\n{line}{local}"
     stand_in.configure({"spool": {"lifetime": "2d"}, "site": {"domain": "x.test"}})
-    assert stand_in.config.read_text() == f"[spool]\n{line}lifetime = 2d\n\n[site]\ndomain = x.test\n"
-    stand_in.configure("[spool]\ndirectory = /elsewhere\n")
-    assert stand_in.config.read_text() == "[spool]\ndirectory = /elsewhere\n"
+    assert stand_in.config.read_text() == f"[spool]\n{line}lifetime = 2d\n\n[site]\ndomain = x.test\n{local}"
+    elsewhere = "[spool]\ndirectory = /elsewhere\n\n[local]\nmailbox = ~/Maildir/\n"
+    stand_in.configure(elsewhere)
+    assert stand_in.config.read_text() == elsewhere
     stand_in.relay_through(2525, security="none")
     assert "[smarthost]\nhost = localhost:2525\nsecurity = none\n" in stand_in.config.read_text()
     assert stand_in.config.stat().st_mode & 0o777 == 0o600

@@ -108,7 +108,8 @@ TEST_CASE("mbox: each line of From gets one arrow more, and loses it again") {
   CHECK(quoted("x", 1) == "x\n");
   CHECK(quoted(">>Fro", 2) == ">>Fro\n");
   CHECK(quoted("", 1).empty());
-  CHECK(store::mboxrd_unquoted(">From a\n>>From b\nFrom c\n>x\n") == "From a\n>From b\nFrom c\n>x\n");
+  CHECK(store::mboxrd_unquoted(">From a\n>>From b\nFrom c\n>x\n") ==
+        "From a\n>From b\nFrom c\n>x\n");
 }
 
 TEST_CASE("mbox: any sequence of messages is read as it was written") {
