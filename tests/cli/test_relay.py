@@ -199,6 +199,8 @@ def test_a_reply_lost_after_the_final_dot_waits_a_quarter_of_an_hour(account, sm
     ("self_signed", {}, "self-signed certificate"),
     ("expired", {}, "certificate has expired"),
     ("wrong_name", {}, "no alternative certificate subject name matches target host name 'localhost'"),
+    ("nul", {}, "no alternative certificate subject name matches target host name 'localhost'"),
+    ("nul_in_cn", {}, "illegal cert name field"),
     ("foreign", {}, "unable to get local issuer certificate"),
     ("good", {"ca": None}, "unable to get local issuer certificate"),
     ("good", {"ca": "/none/such.pem"}, "error setting certificate file"),
