@@ -326,6 +326,14 @@ void Dispatcher::take_down(Lane& lane, const rfc::Outcome& outcome, bool local_c
 
 // A worker that died is our trouble: it is no attempt, and a second one in a row is the last.
 void Dispatcher::take_end(Lane& lane, SeatPlace seat, const WorkerEvent& event) {
+  // A mailbox knows what was begun in it: the next agent makes it whole or cuts it off, which it
+  // can only before anybody else writes there.
+  const bool again = lane.smarthost->agent == Agent::mailbox && lane.deaths == 0 &&
+                     !seat->tasks.empty() && !stop_requested();
+  if (again) {
+    ++lane.deaths;
+    return remove(lane, seat);
+  }
   if (!seat->tasks.empty()) {
     Finished finished;
     finished.task = std::move(seat->tasks.front());

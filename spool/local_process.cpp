@@ -35,6 +35,14 @@ LocalJob local_job(const Job& job) {
   return local;
 }
 
+// An agent that died may have recorded what it did not live to tell.
+bool already_delivered(const Job& job) {
+  char status = store::pending;
+  if (job.status_offset == 0) return false;
+  const auto got = base::read_at(job.descriptor, {&status, 1}, job.status_offset, job.id);
+  return got && got.value() == 1 && status == store::delivered;
+}
+
 }  // namespace
 
 void LocalProcess::run() {
@@ -72,6 +80,10 @@ Outcome LocalProcess::deliver(const Job& job) const {
   place.journal = journal.value().number();
   const auto local = local_job(job);
   const auto& target = *job.local;
+  if (already_delivered(job)) return {Outcome::Kind::delivered, {2, 0, 0}, "delivered"};
+  // Whose mailbox it is, and whose rights a command gets, passwd has to say.
+  if (!who.user && target.kind != store::RecipientKind::other_user)
+    return waits({base::Kind::retry, cat("passwd does not know uid ", who.uid)});
   switch (target.kind) {
     case store::RecipientKind::mailbox: return to_mailbox(local, place);
     case store::RecipientKind::file: return deliver_to_file(local, place, target.target);
@@ -113,7 +125,9 @@ Outcome LocalProcess::hand_over(const LocalJob& job, const LocalTarget& target,
   program.environment.push_back(cat("POSTBAG_CONFIG=", store::system_config));
   program.folder = "/";
   const store::MessageText text{job.descriptor, job.message_offset, job.facts.bytes};
-  const auto ending = run_program(program, "", text, place.command_limit);
+  const std::string head =
+      job.final_address.empty() ? "" : cat("Delivered-To: ", job.final_address, "\n");
+  const auto ending = run_program(program, head, text, place.command_limit);
   if (!ending) return waits(ending.error());
   if (ending.value().how == Ending::How::exited && ending.value().number == 0)
     return {Outcome::Kind::delivered, {2, 0, 0}, "handed over to the system's mail"};

@@ -209,7 +209,8 @@ Job local_job_of(const store::Entry& entry, const store::QueueId& id, const Batc
   if (recipient.kind == store::RecipientKind::mailbox)
     local.final_address = cat(recipient.address, "@", site.host_name);
   else if (!recipient.user.empty()) local.final_address = delivered_to(recipient.user, site);
-  else if (path) local.final_address = path.value().qualified_with(site.host_name).text();
+  else if (path && recipient.kind != store::RecipientKind::other_user)
+    local.final_address = path.value().qualified_with(site.host_name).text();
   return job;
 }
 
