@@ -14,6 +14,7 @@ sys.path.insert(0, str(TESTS))
 from support.account import DEFAULT, Account  # noqa: E402
 from support.certs import Certificates  # noqa: E402
 from support.clock import Clock  # noqa: E402
+from support.lab import Lab  # noqa: E402
 from support.postfix import Postfix  # noqa: E402
 from support.smtpd import Server  # noqa: E402
 from support.world import World  # noqa: E402
@@ -108,3 +109,17 @@ def world():
     yield start
     for each in worlds:
         each.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_lab(programs):
+    """One Lab for the tests of a module; they use `lab`, which is as new."""
+    need_root("a machine with several people")
+    with Lab(programs, ["jane", "dave", "emma", "sam"]) as made:
+        yield made
+
+
+@pytest.fixture
+def lab(shared_lab):
+    shared_lab.reset()
+    return shared_lab
