@@ -60,6 +60,13 @@ NoticeRecipient::Action action_of(Notice::Kind kind, store::RecipientKind recipi
   return here ? NoticeRecipient::Action::delivered : NoticeRecipient::Action::relayed;
 }
 
+// A command or a file is no address, and nobody else's business: it has the one that led to it.
+const std::string& address_told(const store::Recipient& recipient) {
+  const bool named = recipient.kind == store::RecipientKind::command ||
+                     recipient.kind == store::RecipientKind::file;
+  return named ? recipient.original : recipient.address;
+}
+
 Result<> append_original(store::Draft& draft, const store::Lease& lease) {
   const auto& entry = lease.entry();
   std::string piece(64 * 1024, '\0');
@@ -140,7 +147,7 @@ Notice Bouncer::notice_of(const Subject& subject, std::string_view header) const
   notice.original_message_id = message_id_in(header);
   for (const auto& judged : subject.recipients) {
     const auto& recipient = entry.envelope.recipients[judged.recipient];
-    notice.recipients.push_back({recipient.address, recipient.original, recipient.orcpt,
+    notice.recipients.push_back({address_told(recipient), recipient.original, recipient.orcpt,
                                  judged.outcome, action_of(subject.kind, recipient.kind),
                                  judged.outcome.host, judged.expired});
   }
