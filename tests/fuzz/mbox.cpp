@@ -44,7 +44,7 @@ void written_is_read(std::string_view text, std::size_t step) {
     box += base::cat(from, quoted(part, step), "\n");
   }
   auto read = texts_of(box, step);
-  for (auto& each : read) each = store::unquoted(each);
+  for (auto& each : read) each = store::mboxrd_unquoted(each);
   require(read == messages, "what was written is read");
 }
 
