@@ -285,7 +285,7 @@ bool Tracer::due(const Record& record) {
     };
     const bool match = (o_.point_call == "*" || o_.point_call == record.call->name) &&
                        (fits(record.path) || fits(record.second_path));
-    return match && ++matches_ == o_.nth;
+    return match && ++matches_ >= o_.nth && matches_ < o_.nth + o_.times;
   }
   if (o_.from == 0 || n < o_.from) return false;
   if (n == o_.from) failing_ = record.call;

@@ -3,6 +3,7 @@
 //   --at N                       where: at call N
 //   --from N                     at N and all later calls of its name (all counted, with --calls)
 //   --point NTH:CALL:GLOB        at the NTH counted CALL whose path fits
+//   --times N                    of --point: at this one and the next N - 1 that fit
 //   --kill tree|process, --signal SIG, --error ERRNO   before or instead of the call
 //   --short BYTES                the call really transfers no more
 //   --error-after ERRNO          the call is performed, its caller told otherwise
@@ -37,7 +38,7 @@ struct Options {
   std::optional<bool> class_fallible;
   bool fallible = false, standard_input = false, standard_output = false, sockets = false;
   bool all = false, list = false;
-  long at = 0, from = 0, nth = 0;
+  long at = 0, from = 0, nth = 0, times = 1;
   std::string point_call, point_path;  // --point: the nth match of both counts as the N of --at
   Deed deed = Deed::none;
   long value = 0;
@@ -109,6 +110,7 @@ constexpr Option options[] = {
     {"--at", true, [](Options& o, const std::string& v) { o.at = number(v); }},
     {"--from", true, [](Options& o, const std::string& v) { o.from = number(v); }},
     {"--point", true, set_point},
+    {"--times", true, [](Options& o, const std::string& v) { o.times = number(v); }},
     {"--kill", true,
      [](Options& o, const std::string& v) {
        if (v != "tree" && v != "process") refuse("--kill wants tree or process");

@@ -177,17 +177,18 @@ def _selection(paths, calls, fallible, on, listing):
     return words + (["--list"] if listing else [])
 
 
-def run(argv, *, at=None, from_=None, point=None, kill=None, error=None, error_after=None,
+def run(argv, *, at=None, from_=None, point=None, times=None, kill=None, error=None, error_after=None,
         short=None, signal=None, paths=(), calls=(), fallible=False, on=(), listing=False,
         stdin=None, env=None, cwd=None, timeout=30):
-    """Run argv, with a fault if one is asked for (at, from_ or point="NTH:CALL:GLOB" say where).
+    """Run argv, with a fault if one is asked for (at, from_ or point="NTH:CALL:GLOB" say where, times
+    how many of the calls that fit the point, one after the other).
 
     paths, calls, fallible and on (of "stdin", "stdout", "sockets", "all") choose what is counted.
     stdin is bytes or the path of a file. Returns when the last descendant has ended.
     """
     words = [build(), "--timeout", str(timeout)]
     words += _selection(paths, calls, fallible, on, listing)
-    options = {"at": at, "from": from_, "point": point, "kill": kill, "error": error,
+    options = {"at": at, "from": from_, "point": point, "times": times, "kill": kill, "error": error,
                "error-after": error_after, "short": short, "signal": signal}
     for name, value in options.items():
         words += [f"--{name}", str(value)] if value is not None else []

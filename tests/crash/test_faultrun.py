@@ -254,6 +254,8 @@ def test_from_a_call_on_everything_fails(writer, world):
     shell = ["sh", "-c", "for i in 1 2 3 4; do echo $i > $0/f$i; done; true", world]
     result = faults.run(shell, from_=2, error="ENOSPC", calls=["write"], paths=[world])
     assert (result.hits, files(world)["f1"], files(world)["f4"]) == (3, b"1\n", b"")
+    result = faults.run(shell, point="2:write:*/f?", times=2, error="ENOSPC", paths=[world])
+    assert (result.hits, [files(world)[name] for name in ("f1", "f2", "f3", "f4")]) == (2, [b"1\n", b"", b"", b"4\n"])
 
 
 def test_one_counter_runs_over_the_tree_and_outlives_the_main_child(compiled, world):
