@@ -11,7 +11,7 @@ from pathlib import Path
 import faults
 import pytest
 from spoolcheck import Tally, queue_of, quick_base, report
-from support.smtpd import Server
+from support.smtpd import Gate, Server
 
 CONFIGURATION = """[site]
 domain = lan.example
@@ -258,20 +258,71 @@ def test_a_bounce_is_never_lost(kinds, programs, tmp_path):
     assert outcome.hit >= outcome.points * 0.9, outcome
 
 
-def test_the_window_in_which_a_message_goes_twice_is_one_call_wide(programs, tmp_path):
-    """From the server's 250 in the session to the status byte: which calls change anything on the disk."""
-    bench = Bench(programs, tmp_path, messages=MESSAGES[:1])
-    world = tmp_path / "world"
+def calls_of_one(bench, world):
+    """(all calls of a run that sends one message, the place of its status byte among them)"""
     bench.setup(world)
     calls = faults.list_calls([bench.flush], env=bench.env(world), cwd="/", paths=[world], on=("sockets", "all"),
                               fallible=True)
     bench.servers.pop(world).stop()
-    number, verdict = next((i, call) for i, call in enumerate(calls) if call.name == "pwrite64" and "/queue/" in call.path)
-    start = max(i for i in range(number) if calls[i].name == "recvfrom" and calls[i].process != verdict.process)
-    window = calls[start + 1:number + 1]
-    changing = [call for call in window if call.name in faults.LYING - {"sendmsg", "sendto", "close"}]
-    talk = [call for call in window if call.name in ("sendmsg", "sendto", "recvmsg")]
-    synced = next(call for call in calls[number + 1:] if call.process == verdict.process)
-    report("flush-window", f"from the server's 250 to the status byte: {len(changing)} call that changes the disk "
-           f"({verdict.name}, then {synced.name}), {len(talk)} calls that pass the answer on, {len(window)} in all\n")
-    assert changing == [verdict] and synced.name == "fdatasync"
+    shutil.rmtree(world)
+    return calls, next(i for i, call in enumerate(calls) if call.name == "pwrite64" and "/queue/" in call.path)
+
+
+def test_the_window_in_which_a_message_goes_twice_is_one_call_wide(programs, tmp_path):
+    """From the server's 250 to the status byte: which calls of the worker there are, and which change the disk."""
+    bench = Bench(programs, tmp_path, messages=MESSAGES[:1])
+    calls, number = calls_of_one(bench, tmp_path / "world")
+    verdict, *later = [call for call in calls[number:] if call.process == calls[number].process]
+    before = [call for call in calls[:number] if call.process == verdict.process]
+    start = max(i for i, call in enumerate(before) if call.name == "recvfrom")
+    window = [*before[start + 1:], verdict]
+    report("flush-window", f"from the server's 250 to the status byte: {len(window)} call ({verdict.name}, then "
+           f"{later[0].name}, then the answer by {later[1].name})\n")
+    assert window == [verdict] and verdict.process != 1
+    assert [call.name for call in later[:2]] == ["fdatasync", "sendmsg"]
+
+
+@pytest.mark.parametrize("kind", ["tree", "process"])
+@pytest.mark.parametrize("moment, doubled", [("pwrite64", 1), ("fdatasync", 0), ("sendmsg", 0)])
+def test_who_dies_in_the_window(programs, tmp_path, kind, moment, doubled):
+    """All or the worker alone, before the status byte, before it is synced, before it is told of."""
+    bench = Bench(programs, tmp_path, messages=MESSAGES[:1])
+    world = tmp_path / "world"
+    calls, number = calls_of_one(bench, world)
+    bench.setup(world)
+    call = next(call for call in calls[number:] if call.name == moment and call.process == calls[number].process)
+    nth = sum((each.name, each.path) == (call.name, call.path) for each in calls[:calls.index(call) + 1])
+    result = faults.run([bench.flush], point=f"{nth}:{moment}:{faults.glob_of(call.path, world)}", kill=kind,
+                        env=bench.env(world), cwd="/", paths=[world], on=("sockets", "all"), fallible=True)
+    assert result.hit is not None and result.hit.name == moment
+    assert result.status == (137 if kind == "tree" else 0)
+    key = bench.entries[0].name, "bob@x.test"
+    accepted, complaints = bench.accepted(world)
+    pending, more = bench.pending(world)
+    assert (accepted[key], complaints + more) == (1, [])
+    # The flush that lives on reads what its worker has written, and takes the message out of the queue.
+    assert pending.get(key, "gone") == ("." if doubled else "gone" if kind == "process" else "D")
+    if doubled and kind == "process":
+        assert not list(too_soon(world, {key}))
+    assert bench.run_again(world).returncode == 0
+    accepted, complaints = bench.accepted(world)
+    assert (accepted[key], complaints, bench.pending(world)) == (1 + doubled, [], ({}, []))
+    bench.servers.pop(world).stop()
+
+
+def test_a_worker_does_not_outlive_its_flush(account, smtpd):
+    """Else it would go on sending what the next run sends, too."""
+    held = Gate()
+    server = smtpd({"dot": [held]})
+    for n in range(3):
+        assert account.sendmail("-odq", "bob@x.test", input=b"Subject: %d\n\nhello\n" % n).returncode == 0
+    account.relay_through(server, security="none", connections=1)
+    with subprocess.Popen([account.programs["postbag-flush"]], env=account.env, cwd="/") as flush:
+        held.wait_reached()
+        flush.kill()
+    again = account.flush("--all")
+    held.open()
+    assert again.returncode == 0 and account.entries() == []
+    server.wait_until(lambda: all(record.ended for record in server.connections), what="the end of each session")
+    told = collections.Counter(re.search(rb"Subject: (.)", message.data)[1] for message in server.messages)
+    assert told[b"1"] == told[b"2"] == 1 and 1 <= told[b"0"] <= 2
