@@ -121,9 +121,7 @@ std::optional<std::size_t> Bouncer::way_to(const rfc::Path& sender) const {
 rfc::Path Bouncer::addressee(const Subject& subject) const {
   const auto& sender = subject.lease.entry().envelope.senders[subject.sender].path;
   if (!sender.null()) return sender;
-  auto postmaster = rfc::Path::parse(settings_.site.postmaster);
-  if (postmaster && !postmaster.value().null()) return std::move(postmaster).value();
-  return rfc::Path::parse("postmaster").value();
+  return rfc::Path::parse("postmaster").value();  // whoever that is, expansion knows
 }
 
 Notice Bouncer::notice_of(const Subject& subject, std::string_view header) const {
@@ -162,14 +160,15 @@ store::Envelope Bouncer::envelope_of(const Subject& subject) const {
       way && std::any_of(subject.recipients.begin(), subject.recipients.end(),
                          [&](const Judged& each) { return each.failing_smarthost == way; });
   const std::string address = barred ? who_.login() : sender.text();
-  const bool local = barred || !sender.qualified();
+  // Straight into the mailbox: a .forward might lead there as well.
+  const auto kind = barred               ? store::RecipientKind::mailbox
+                    : sender.qualified() ? store::RecipientKind::address
+                                         : store::RecipientKind::unqualified;
   store::Envelope envelope;
   envelope.arrival = subject.now;
   envelope.uid = who_.uid;
   envelope.senders.push_back({rfc::Path(), "", label_of(subject)});
-  envelope.recipients.push_back(
-      {local ? store::RecipientKind::unqualified : store::RecipientKind::address, 0, "", "",
-       address, address});
+  envelope.recipients.push_back({kind, 0, "", "", address, address});
   return envelope;
 }
 
@@ -189,9 +188,15 @@ bool Bouncer::made_before(const QueueId& id, const std::string& label) const {
 Result<QueueId> Bouncer::commit(const Subject& subject) {
   const auto& parent = subject.lease.name().id;
   std::string purpose = cat(purpose_of(subject.kind), " ", subject.sender);
-  // A delay is told of once, whomever it concerns by then.
-  if (subject.kind != Notice::Kind::delayed)
-    for (const auto& each : subject.recipients) purpose += cat(" ", each.recipient);
+  // A delay is told of once, whomever it concerns by then. The recipients' numbers are not theirs
+  // for ever: another generation counts anew.
+  const auto& recipients = subject.lease.entry().envelope.recipients;
+  for (const auto& each : subject.recipients) {
+    if (subject.kind == Notice::Kind::delayed) break;
+    const auto& recipient = recipients[each.recipient];
+    purpose += cat(" ", recipient.original, " ", std::string(1, static_cast<char>(recipient.kind)),
+                   recipient.address);
+  }
   const auto id = QueueId::derived(parent, purpose);
   if (made_before(id, label_of(subject))) return id;
   TRY_LET(draft, store::Draft::create_as(spool_, id));

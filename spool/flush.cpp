@@ -111,6 +111,7 @@ Result<> SpoolRun::read_queue() {
   listing_ = std::move(listing);
   cursor_ = 0;
   news_ = false;
+  if (!listing_.entries.empty()) newest_ = listing_.entries.back().id;
   for (const auto& name : listing_.strange)
     put_aside(name, cat(spool_.named("queue", name), ": not the name of an entry"));
   return {};
@@ -120,8 +121,18 @@ Result<> SpoolRun::read_queue() {
 Result<> SpoolRun::look_again() {
   // Always read, or what we do to entries ourselves would keep the descriptor ready.
   news_ = watch_->commits() || news_;
-  if (!news_ || cursor_ < listing_.entries.size()) return {};
-  return read_queue();
+  if (!news_) return {};
+  if (cursor_ == listing_.entries.size()) return read_queue();
+  // Very many wait for one that is slow: what came since is looked at out of turn.
+  if (parked_count_ < most_parked || parked_count_ >= 2 * most_parked) return {};
+  news_ = false;
+  TRY_LET(listing, store::list(spool_));
+  for (const auto& name : listing.entries) {
+    if (name.id <= newest_ || !attempt_now(name)) continue;
+    newest_ = name.id;
+    attempt(name);
+  }
+  return {};
 }
 
 // Of two complete entries with one ID the higher generation counts. The lower one must be gone for
@@ -130,7 +141,8 @@ Result<> SpoolRun::drop_superseded(const EntryName& name) {
   bool dropped = false;
   for (const auto& older : listing_.superseded) {
     if (older.id != name.id) continue;
-    ::unlinkat(spool_.queue(), older.text().c_str(), 0);
+    if (::unlinkat(spool_.queue(), older.text().c_str(), 0) != 0 && errno != ENOENT)
+      return base::system_error(spool_.named("queue", older.text()), "remove", errno);
     dropped = true;
   }
   return dropped ? base::sync(spool_.queue(), cat(spool_.path(), "/queue")) : Result<>();

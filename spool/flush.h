@@ -71,6 +71,8 @@ class SpoolRun {
   Settler settler_;
   std::optional<MachineLookups> lookups_;
   std::vector<std::string> table_remarks_;  // that were logged
+  std::map<std::uint64_t, std::unique_ptr<Delivery>> deliveries_;
+  // Behind the leases, so that no worker is left when they end.
   std::optional<Dispatcher> sessions_;
   Probation probation_;
   Watch* watch_ = nullptr;
@@ -79,11 +81,11 @@ class SpoolRun {
 
   store::Listing listing_;
   std::size_t cursor_ = 0;  // in listing_.entries
+  store::QueueId newest_;   // that was looked at
   // Entries whose smarthost has enough to do for now, by smarthost, oldest first.
   std::map<std::size_t, std::deque<store::EntryName>> parked_;
   std::size_t parked_count_ = 0;
-  std::set<store::QueueId> busy_;  // at hand or parked
-  std::map<std::uint64_t, std::unique_ptr<Delivery>> deliveries_;
+  std::set<store::QueueId> busy_;     // at hand or parked
   std::deque<std::uint64_t> unsent_;  // deliveries with batches that were not handed out
   std::uint64_t next_key_ = 1;
   // Entries of this run, and the mtime they were left with.

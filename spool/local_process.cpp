@@ -61,10 +61,25 @@ Answer LocalProcess::handle(const Job& job) {
   const bool told =
       (!first || (feed_.announce(FrameKind::ready) && feed_.announce(FrameKind::accepted))) &&
       feed_.await_record() && feed_.announce(FrameKind::dot);
-  answer.verdict.outcomes = {told ? deliver(job)
+  answer.verdict.outcomes = {told ? deliver_unless_stuck(job)
                                   : waits({base::Kind::retry, "the delivery was broken off"})};
   answer.transmit_seconds = std::chrono::duration<double>(Clock::now() - start).count();
   return answer;
+}
+
+Outcome LocalProcess::deliver_unless_stuck(const Job& job) {
+  constexpr std::chrono::seconds long_wait{25};
+  constexpr std::chrono::minutes left_alone{10};
+  const auto start = Clock::now();
+  const std::string key =
+      cat(std::string(1, static_cast<char>(job.local->kind)), job.local->target);
+  const auto found = stuck_.find(key);
+  if (found != stuck_.end() && start < found->second.until) return found->second.outcome;
+  auto outcome = deliver(job);
+  const bool waited = Clock::now() - start > long_wait;
+  if (waited && outcome.kind == Outcome::Kind::delayed)
+    stuck_[key] = {Clock::now() + left_alone, outcome};
+  return outcome;
 }
 
 Outcome LocalProcess::deliver(const Job& job) const {

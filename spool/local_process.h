@@ -2,6 +2,10 @@
 // as descriptors and gives outcomes back. It has the rights of the recipient and no others.
 #pragma once
 
+#include <chrono>
+#include <map>
+#include <string>
+
 #include "spool/feed.h"
 #include "spool/local.h"
 #include "spool/session_process.h"
@@ -22,8 +26,17 @@ class LocalProcess {
   rfc::Outcome hand_over(const LocalJob& job, const LocalTarget& target,
                          const LocalPlace& place) const;
 
+  /// A target that made us wait: it is left alone for a while, or a thousand messages would wait as
+  /// long each.
+  struct Stuck {
+    std::chrono::steady_clock::time_point until;
+    rfc::Outcome outcome;
+  };
+  rfc::Outcome deliver_unless_stuck(const Job& job);
+
   const Account& account_;
   Feed feed_;
+  std::map<std::string, Stuck> stuck_;  // by kind and target
   unsigned messages_ = 0;
 };
 

@@ -142,8 +142,10 @@ std::string upper(std::string text) {
   return text;
 }
 
+// What the sender wants to hear ends at a list (RFC 3461 section 5.2.7.3).
 std::string parameters_of(const store::Recipient& recipient) {
   std::string text;
+  if (recipient.sender != 0) return text;
   if (!recipient.notify.empty()) text += cat(" NOTIFY=", upper(recipient.notify));
   if (!recipient.orcpt.empty()) text += cat(" ORCPT=", recipient.orcpt);
   return text;
@@ -201,7 +203,7 @@ Job local_job_of(const store::Entry& entry, const store::QueueId& id, const Batc
   local.kind = recipient.kind;
   local.target = recipient.address;
   local.original = recipient.original;
-  local.notify = recipient.notify;
+  if (recipient.sender == 0) local.notify = recipient.notify;
   local.ret = entry.envelope.senders[batch.sender].ret;
   local.envid = entry.envelope.senders[batch.sender].envid;
   local.line = line;

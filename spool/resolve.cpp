@@ -22,16 +22,13 @@ class Senders {
  public:
   explicit Senders(std::vector<store::Sender>& senders) : senders_(senders) {}
 
-  // A list's owner hears of its members' troubles; what the sender wants to hear ends at the list
-  // (RFC 3461 section 5.2.7.3).
+  // A list's owner hears of its members' troubles.
   void change(Recipient& recipient, const rfc::Path& sender) {
     if (senders_[recipient.sender].path.text() == sender.text()) return;
     const auto [place, is_new] =
         added_.emplace(sender.text(), static_cast<unsigned>(senders_.size()));
     if (is_new) senders_.push_back({sender, "", ""});
     recipient.sender = place->second;
-    recipient.notify.clear();
-    recipient.orcpt.clear();
   }
 
  private:
@@ -59,6 +56,7 @@ std::vector<Decided> take_actions(store::Lease& lease, const Expansion& expansio
     auto& recipient = envelope.recipients[line.recipient];
     // Who gets it nowhere is told of by the name that he was given.
     if (!action.outcome) recipient = readdressed(recipient, action, senders);
+    else if (action.sender) senders.change(recipient, *action.sender);
   }
   lease.resolve(std::move(envelope));
   return decided;

@@ -33,7 +33,9 @@ std::map<unsigned, std::vector<Judged>> by_sender(const Delivery& delivery,
 }  // namespace
 
 bool wants_notice(const store::Recipient& recipient, std::string_view event) {
-  if (recipient.notify.empty()) return event != "success";
+  // A list's owner, who never said what he wants to hear.
+  const bool of_list = recipient.sender != 0;
+  if (of_list || recipient.notify.empty()) return event != "success";
   const auto words = base::split(recipient.notify, ',');
   return std::any_of(words.begin(), words.end(),
                      [&](std::string_view word) { return base::iequals(word, event); });

@@ -20,7 +20,8 @@ namespace base {
 namespace {
 
 bool on_stderr = false;
-bool given_up = false;  // a log daemon that does not read was waited for once
+// A log daemon that does not read was waited for: for a while it is not waited for again.
+std::chrono::steady_clock::time_point silent_until;
 
 int priority(Level level) {
   return LOG_MAIL | (level == Level::info      ? LOG_INFO
@@ -76,21 +77,28 @@ void connect_if_needed(Connection& kept) {
 }
 
 // Whether it left, or never will. libc's syslog() waits without limit where the daemon has stopped
-// reading: mail is not to wait for that. Here it is a second, once.
+// reading: mail is not to wait for that. Here it is a second, and then not for a while.
 bool sent(const Connection& kept, const std::string& line) {
   const std::size_t size = line.size() + (kept.stream ? 1 : 0);  // a stream's records end in NUL
   const auto once = [&] { return ::send(kept.fd.number(), line.c_str(), size, MSG_NOSIGNAL) >= 0; };
   if (once()) return true;
   if (errno != EAGAIN) return false;
-  pollfd poll{kept.fd.number(), POLLOUT, 0};
-  given_up = ::poll(&poll, 1, 1000) <= 0 || !once();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  while (std::chrono::steady_clock::now() < deadline) {
+    pollfd poll{kept.fd.number(), POLLOUT, 0};
+    (void)::poll(&poll, 1, 100);
+    if (once()) return true;
+    if (errno != EAGAIN) return false;
+  }
+  silent_until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   return true;
 }
 
 void send_line(const std::string& line) {
   auto& kept = connection();
+  const auto now = std::chrono::steady_clock::now();
   // A daemon that was started anew is found at the second try.
-  for (int attempt = 0; attempt < 2 && !given_up; ++attempt) {
+  for (int attempt = 0; attempt < 2 && now >= silent_until; ++attempt) {
     connect_if_needed(kept);
     if (!kept.fd || sent(kept, line)) return;
     kept.fd.reset();

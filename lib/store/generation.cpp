@@ -154,15 +154,17 @@ Result<> Lease::replace(const Envelope& envelope, std::string_view statuses) {
     ::unlinkat(spool_->queue(), next.text().c_str(), 0);
     return std::move(synced).error();
   }
-  // From here on the new one counts. Should the older file stay, it is superseded, and whoever
-  // takes the message next removes it first.
-  ::unlinkat(spool_->queue(), older.c_str(), 0);
+  // From here on the new one counts.
   // Reasons are told by recipient, and these are others.
   ::unlinkat(spool_->why(), std::string(name_.id.text()).c_str(), 0);
   fd_ = std::move(fd);
   name_ = next;
   entry_ = std::move(head.entry);
-  return {};
+  // Were the older one left alone when this one has gone, it would be sent once more. So it is gone
+  // for good, or nothing is sent: whoever takes the message next removes it first.
+  if (::unlinkat(spool_->queue(), older.c_str(), 0) != 0 && errno != ENOENT)
+    return base::system_error(spool_->named("queue", older), "remove", errno);
+  return base::sync(spool_->queue(), cat(spool_->path(), "/queue"));
 }
 
 }  // namespace store

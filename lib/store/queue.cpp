@@ -294,7 +294,9 @@ Result<> Lease::reread_statuses() {
                              spool_->named("queue", name_.text())));
   const bool whole = got == done.size() && done.find_first_not_of(".DBX") == std::string::npos;
   if (!whole) return Error{Kind::io, cat(spool_->named("queue", name_.text()), ": cut short")};
-  entry_.done = std::move(done);
+  // Never back: what could not be written is no less true.
+  for (std::size_t i = 0; i < done.size(); ++i)
+    if (entry_.done[i] == pending) entry_.done[i] = done[i];
   return {};
 }
 

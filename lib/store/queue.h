@@ -218,7 +218,8 @@ class Lease {
   /// state, with another envelope and a status byte for each of its recipients. When this returns,
   /// it survives a power cut, the older file has gone, this lease is one on the new file, and
   /// reasons are forgotten. A crash leaves the one generation or the other, or both, of which the
-  /// newer counts. Errors: data (cannot be written), retry, io: then nothing has changed.
+  /// newer counts. Errors: data (cannot be written), retry, io: then this lease is one on whichever
+  /// counts, and nothing may be sent before the older one has gone.
   base::Result<> replace(const Envelope& envelope, std::string_view statuses);
 
  private:

@@ -177,10 +177,10 @@ def test_of_mail_without_a_sender_the_postmaster_is_told(account, smtpd):
     entry = queue_one(account, "bad@x.test", sender="")
     flushed(account)
     waiting, = account.entries()
-    assert (waiting.sender, waiting.addresses, waiting.statuses) == ("", ["root"], ".")
+    assert (waiting.sender, waiting.addresses, waiting.statuses) == ("", ["postmaster"], ".")
     notice, = delivered(account, "root")
     report = parse(notice)
-    assert report.message["To"] == "root@lan.example" and f"X-Postbag-Queue-ID: {entry.id}".encode() in notice
+    assert report.message["To"] == "postmaster@lan.example" and f"X-Postbag-Queue-ID: {entry.id}".encode() in notice
     assert b"550 5.1.1 no such user" in notice
     assert account.entries() == [] and server.verbs.count("RCPT") == 1 and server.messages == []
 
