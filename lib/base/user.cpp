@@ -57,9 +57,9 @@ Result<std::optional<User>> find_user(const std::string& name) {
   std::optional<User> user;
   const int error =
       ask_passwd([&](auto... rest) { return ::getpwnam_r(name.c_str(), rest...); }, user);
-  // getpwnam_r(3): these are said of names that are not there as well, by one service or another.
-  const bool none = error == 0 || error == ENOENT || error == ESRCH;
-  if (none) return user;
+  // glibc says 0 where a service answered that there is none. ENOENT and ESRCH, which getpwnam_r(3)
+  // tells of, come from services that could not answer: LDAP without its daemon, no passwd file.
+  if (error == 0) return user;
   return system_error(Kind::retry, cat("user ", printable(name)), "passwd", error);
 }
 
