@@ -16,7 +16,6 @@ using store::RecipientKind;
 
 namespace {
 constexpr unsigned deepest = 100;
-constexpr std::size_t most_steps = 1'000'000;
 constexpr std::size_t most_remarks = 10;
 }  // namespace
 
@@ -76,8 +75,7 @@ Line LineExpander::run(std::size_t index) {
     const Node node = std::move(open_.back());
     open_.pop_back();
     new_step(node.by, node.parent, shown(node));
-    if (steps.size() - first_step_ > most_steps)
-      give_up(waits({4, 5, 3}, cat("it leads to more than ", most_steps, " addresses")));
+    if (steps.size() - first_step_ > most_steps) too_many();
     else if (steps[step_].depth > deepest) too_deep(node);
     else expand(node);
   }
@@ -225,6 +223,10 @@ void LineExpander::give_up(Outcome outcome) {
 void LineExpander::too_deep(const Node& node) {
   give_up(failed(Cause::too_deep, cat(printable(shown(node)), ": more than ", deepest,
                                       " steps of aliases and forwarding")));
+}
+
+void LineExpander::too_many() {
+  give_up(waits({4, 5, 3}, cat("it leads to more than ", most_steps, " addresses")));
 }
 
 }  // namespace spool

@@ -39,6 +39,9 @@ struct Node {
   std::string user = {};  ///< Action::user
 };
 
+/// What one recipient line takes at most, done and still to be done: each costs memory.
+constexpr std::size_t most_steps = 1'000'000;
+
 /// A delay: our own trouble.
 rfc::Outcome waits(rfc::EnhancedStatus status, std::string text);
 
@@ -113,6 +116,7 @@ class LineExpander {
   void end(const Node& from, store::RecipientKind kind, std::string address, rfc::Outcome outcome);
   void give_up(rfc::Outcome outcome);
   void too_deep(const Node& node);
+  void too_many();
 
   Shared& shared_;
   const store::Recipient& recipient_;

@@ -46,6 +46,8 @@ void LineExpander::target(const Node& from, Step::By by, const Target& target) {
 // What a list names. The first is looked at first, so that results stand in its order.
 void LineExpander::targets(const Node& from, Step::By by, const Listed& listed) {
   using Kind = Target::Kind;
+  const auto before = shared_.expansion.steps.size() - first_step_ + open_.size();
+  if (before + listed.targets.size() > most_steps) return too_many();
   for (auto each = listed.targets.rbegin(); each != listed.targets.rend() && !whole_; ++each) {
     const bool named = each->kind == Kind::address || each->kind == Kind::user;
     if (named || listed.untrusted.empty()) target(from, by, *each);

@@ -21,7 +21,7 @@ using base::Result;
 namespace {
 
 constexpr std::size_t largest_forward = 64 << 10;
-constexpr std::size_t largest_include = 64 << 20;
+constexpr std::size_t largest_include = 8 << 20;
 
 Error problem(const std::string& path, std::string_view text) {
   return Error{Kind::config, cat(base::printable(path), ": ", text)};

@@ -27,7 +27,7 @@ base::Result<std::optional<Listed>> read_forward(const base::User& user);
 
 /// A list that an alias or a .forward includes. Its targets are untrusted when somebody else than
 /// root and `uid` owns it or could write it. Errors: config, with the reason (not there, not a
-/// regular file, larger than 64 MiB, a mistake in it).
+/// regular file, larger than 8 MiB, a mistake in it).
 base::Result<Listed> read_include(const std::string& path, uid_t uid);
 
 /// Why commands, files and lists that this file names are not to be used by `uid`; nullopt: they

@@ -103,6 +103,8 @@ std::string_view misplaced(std::string_view local) {
   return {};
 }
 
+std::string too_many() { return cat("more than ", most_targets, " targets"); }
+
 /// Walks a right-hand side element by element; after a problem it goes on behind the next comma.
 class Reader {
  public:
@@ -114,7 +116,13 @@ class Reader {
       problem(text_[begin_] == '\0' ? "a NUL byte" : "a control character");
       return std::move(list_);
     }
-    while (next_element()) element();
+    while (next_element()) {
+      if (list_.targets.size() == most_targets) {
+        problem(too_many());
+        break;
+      }
+      element();
+    }
     return std::move(list_);
   }
 
@@ -334,6 +342,8 @@ Result<std::vector<Target>> parse_target_file(std::string_view text, std::string
     auto list = read_targets(content);
     if (!list.problems.empty())
       return Error{Kind::data, cat(name, ":", line, ": ", list.problems[0].text)};
+    if (targets.size() + list.targets.size() > most_targets)
+      return Error{Kind::data, cat(name, ":", line, ": ", too_many())};
     std::move(list.targets.begin(), list.targets.end(), std::back_inserter(targets));
   }
   return targets;

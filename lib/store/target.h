@@ -32,6 +32,9 @@ struct Target {
 /// As one may write it in an aliases file: parse_targets() of it gives this one target again.
 std::string written(const Target& target);
 
+/// Of one right-hand side or file; more are a mistake, so that one file does not take all memory.
+constexpr std::size_t most_targets = 1'000'000;
+
 /// What is wrong, and where in the text its element begins.
 struct TargetProblem {
   std::size_t offset = 0;

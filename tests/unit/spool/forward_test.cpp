@@ -146,4 +146,6 @@ TEST_CASE("forward: an included file that cannot be read is an error") {
   CHECK(reason("fifo") == "/fifo: is a FIFO");
   folder.write("bad", "a@x.test\n\"open\n");
   CHECK(reason("bad").starts_with("/bad:2: "));
+  folder.write("large", std::string((8 << 20) + 1, '\n'));
+  CHECK(reason("large") == "/large: is larger than 8388608 bytes");
 }

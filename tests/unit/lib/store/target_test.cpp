@@ -185,6 +185,19 @@ TEST_CASE("target: deep comments and long lists cost neither stack nor patience"
   }
 }
 
+TEST_CASE("target: more than a million are a mistake, in one line or in many") {
+  std::string line;
+  for (int i = 0; i < 1'000'000; ++i) line += "a,";
+  CHECK(store::parse_targets(line).value().size() == 1'000'000);
+  CHECK(store::parse_target_file(line, "f").value().size() == 1'000'000);
+  CHECK(store::parse_target_file(line + "\nb", "f").error().text ==
+        "f:2: more than 1000000 targets");
+  const auto list = store::read_targets(line + "b,c,d");
+  CHECK(list.targets.size() == 1'000'000);
+  REQUIRE(list.problems.size() == 1);
+  CHECK(list.problems[0].text == "more than 1000000 targets");
+}
+
 TEST_CASE("target: a .forward file line by line") {
   const auto list = store::parse_target_file(
       "\xef\xbb\xbf# my mail\n\\jane\n\n  # also\r\ndave@example.com,\r\n  joe\n\"|cmd\"", "f");
