@@ -54,6 +54,7 @@ LocalSettings read_local(const Config* config, const store::Place& place,
   // A path that is none was told by the schema.
   if (const auto aliases = store::aliases_path(place, config); aliases)
     local.aliases = aliases.value().value_or("");
+  local.aliases_named = !value_of(config, "aliases").empty();
   local.virtual_table = path_of(config, place, "virtual");
   local.virtual_named = !local.virtual_table.empty();
   if (!local.virtual_named && place.system) local.virtual_table = system_virtual;

@@ -23,6 +23,7 @@ struct Unknown {
 struct LocalSettings {
   std::string mailbox = "/var/mail/%u";  ///< as written: `~` is the recipient's home
   std::string aliases;                   ///< a path; empty: none
+  bool aliases_named = false;            ///< by the configuration: it has to be there
   std::string virtual_table;             ///< a path; empty: none
   bool virtual_named = false;            ///< by the configuration: it has to be there
   std::string commands;                  ///< the folder that commands must be in; empty: any

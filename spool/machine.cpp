@@ -31,9 +31,14 @@ Virtual read_virtual(const LocalSettings& local) {
   return none;
 }
 
-Result<store::Aliases> open_aliases(const std::string& path) {
-  if (path.empty()) return store::Aliases();
-  return store::Aliases::open(path);
+// A file that is named but gone is a mistake or a mount that is missing: no reason to say that
+// those it names do not exist.
+Result<store::Aliases> open_aliases(const LocalSettings& local) {
+  if (local.aliases.empty()) return store::Aliases();
+  auto aliases = store::Aliases::open(local.aliases);
+  if (aliases && local.aliases_named && aliases.value().absent())
+    return Error{Kind::config, base::cat(local.aliases, ": open: No such file or directory")};
+  return aliases;
 }
 
 // A name that passwd could know: nothing else is asked of it.
@@ -63,9 +68,7 @@ Rules rules_for(const Settings& settings, const store::Place& place, const base:
 }
 
 MachineLookups::MachineLookups(const Rules& rules)
-    : rules_(rules),
-      virtual_(read_virtual(rules.local)),
-      aliases_(open_aliases(rules.local.aliases)) {
+    : rules_(rules), virtual_(read_virtual(rules.local)), aliases_(open_aliases(rules.local)) {
   remarks_ = virtual_.mistakes();
   if (aliases_) {
     for (const auto& remark : aliases_.value().remarks()) remarks_.push_back(remark);

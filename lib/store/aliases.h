@@ -37,6 +37,8 @@ class Aliases {
   /// Walks them in the order of the text, from position 0 on, which it moves; nullopt at the end.
   /// Errors: data, io.
   base::Result<std::optional<Entry>> next(std::uint64_t& position) const;
+  /// Whether there is neither a text nor a database.
+  bool absent() const { return !source_; }
   /// "FILE:LINE: ..." to be logged; empty: all is well.
   const std::vector<std::string>& remarks() const { return remarks_; }
 

@@ -21,6 +21,7 @@ TEST_CASE("local settings: one user has no tables unless they are named") {
   CHECK((user.aliases.empty() && user.virtual_table.empty() && !user.virtual_named));
   const auto system = read("[local]\n", true, mistakes);
   CHECK(system.aliases == "/etc/aliases");
+  CHECK(!system.aliases_named);
   CHECK(system.virtual_table == "/etc/postbag/virtual");
   CHECK(!system.virtual_named);
   CHECK(system.mailbox == "/var/mail/%u");
@@ -36,6 +37,7 @@ TEST_CASE("local settings: what is written counts") {
       false, mistakes);
   CHECK(local.mailbox == "~/Maildir/");
   CHECK(local.aliases == "/home/jane/a");
+  CHECK(local.aliases_named);
   CHECK(local.virtual_table == "/v");
   CHECK(local.virtual_named);
   CHECK(local.commands == "/home/jane/bin");
