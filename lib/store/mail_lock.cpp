@@ -96,26 +96,30 @@ Result<bool> lock_whole(int fd, const std::string& path) {
 bool abandoned(const struct stat& dot, int box) {
   struct stat now;
   if (::fstat(box, &now) != 0) return false;
-  if (dot.st_uid == now.st_uid && (dot.st_mode & 07777) == our_mode) return true;
+  if (dot.st_uid == now.st_uid && dot.st_mode == (S_IFREG | our_mode)) return true;
   if (::fchmod(box, now.st_mode & 07777) != 0 || ::fstat(box, &now) != 0) return false;
   return now.st_ctime - std::max(dot.st_ctime, dot.st_mtime) > stale_after;
 }
 
-void remove_if_abandoned(const std::string& lock, int box) {
+// Takes away what was abandoned. False: it is, but stays, since the folder's rights do not let us,
+// or it is a folder or a link, which no lock is. Nobody holds it, and nobody will remove it.
+bool clear(const std::string& lock, int box) {
   struct stat before, now;
-  if (::lstat(lock.c_str(), &before) != 0 || !S_ISREG(before.st_mode)) return;
-  if (!abandoned(before, box)) return;
-  if (::lstat(lock.c_str(), &now) == 0 && same(before, now)) ::unlink(lock.c_str());
+  if (::lstat(lock.c_str(), &before) != 0 || !abandoned(before, box)) return true;
+  if (!S_ISREG(before.st_mode)) return false;
+  if (::lstat(lock.c_str(), &now) != 0 || !same(before, now)) return true;
+  return ::unlink(lock.c_str()) == 0 || (errno != EACCES && errno != EPERM && errno != EROFS);
 }
 
 enum class Dot { taken, busy, impossible };
 
-// impossible: this folder is not ours to make files in, or the name is too long there.
+// impossible: this folder is not ours to make files in, or the name is too long there, or what was
+// left behind under it cannot be removed.
 Result<Dot> take_dot_lock(const std::string& lock, int box) {
   constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
   auto made = base::open_at(AT_FDCWD, lock, flags, our_mode, lock);
   if (!made && made.error().system_error == EEXIST) {
-    remove_if_abandoned(lock, box);
+    if (!clear(lock, box)) return Dot::impossible;
     made = base::open_at(AT_FDCWD, lock, flags, our_mode, lock);
   }
   if (made) return Dot::taken;
@@ -123,6 +127,7 @@ Result<Dot> take_dot_lock(const std::string& lock, int box) {
     case EEXIST: return Dot::busy;
     case EACCES:
     case EPERM:
+    case EROFS:
     case ENAMETOOLONG: return Dot::impossible;
     default: return std::move(made).error();
   }

@@ -8,7 +8,9 @@
 // by the file system's own clock is stale, as for Postfix, and removed while the kernel's lock is
 // held. So is one that we left behind when we were killed, at once: ours tells itself by a mode
 // that no other program gives, 0500, and our programs make it after they got the kernel's lock and
-// remove it before they give that back, so who has that lock finds no living one.
+// remove it before they give that back, so who has that lock finds no living one. A stale one that
+// stays, because the folder's rights do not let us remove it or because it is a folder or a link,
+// is passed over: the kernel's lock is the lock then, as where FILE.lock cannot be made.
 #pragma once
 
 #include <sys/types.h>

@@ -261,6 +261,23 @@ def test_a_lock_is_as_old_as_its_last_change(bed):
     assert lock.exists()
 
 
+def test_a_dead_lock_that_cannot_be_removed_blocks_nobody(bed):
+    """In a folder whose rights changed, or that is read-only around the mailbox."""
+    shut = bed.world.path("/home/jane/shut")
+    shut.mkdir()
+    os.chown(shut, bed.uid, bed.uid)
+    bed.write("/home/jane/shut/box")
+    dead = bed.write("/home/jane/shut/box.lock", mode=0o500)
+    shut.chmod(0o555)
+    assert bed.run("mbox", "/home/jane/shut/box", lock_limit=20) == "delivered 2.0.0 delivered to mailbox"
+    assert dead.exists()
+    dead.unlink()
+    bed.world.run(["sh", "-c", "cd /home/jane && mount --bind shut shut && mount --bind shut/box shut/box && "
+                   "mount -o remount,ro,bind shut"])
+    assert bed.run("mbox", "/home/jane/shut/box", lock_limit=20) == "delivered 2.0.0 delivered to mailbox"
+    assert b"Read-only" in bed.world.run(["touch", "/home/jane/shut/x"]).stderr
+
+
 def test_a_mailbox_that_is_replaced_while_we_wait(bed):
     box, old = (bed.world.path(f"/home/jane/{name}") for name in ("box", "old"))
     holder = bed.world.popen(bed.argv("hold", "/home/jane/box"), user="jane", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
