@@ -17,7 +17,14 @@ using base::Result;
 
 namespace {
 
-bool exists(const char* path) { return ::access(path, F_OK) == 0; }
+// Whether there is a system installation that gives others their mail. A folder that cannot be
+// looked into may hold one.
+Rules::Others others_of(const store::Place& place) {
+  if (place.system) return Rules::Others::waiting;
+  if (::access(store::system_config, F_OK) == 0) return Rules::Others::handed_over;
+  const bool none = errno == ENOENT || errno == ENOTDIR;
+  return none ? Rules::Others::nobody : Rules::Others::waiting;
+}
 
 Virtual read_virtual(const LocalSettings& local) {
   constexpr std::size_t largest = 256 << 20;
@@ -60,10 +67,7 @@ Rules rules_for(const Settings& settings, const store::Place& place, const base:
   rules.uid = who.uid;
   rules.login = who.login();
   rules.alone = !place.config.has_value();
-  using Others = Rules::Others;
-  rules.others = place.system                   ? Others::waiting
-                 : exists(store::system_config) ? Others::handed_over
-                                                : Others::nobody;
+  rules.others = others_of(place);
   return rules;
 }
 

@@ -102,6 +102,8 @@ def test_others_are_for_the_systems_sendmail_where_there_is_one(place):
     folder.mkdir()
     (folder / "postbag.ini").write_text("[site]\n")
     assert verify(place, "bob", ini=INI) == ["bob... deliverable: mailer system, user bob"]
+    folder.chmod(0o700)  # whether there is one cannot be seen
+    assert verify(place, "bob", ini=INI, status=75)[0].startswith("bob... deferred: 4.3.5 ")
 
 
 def test_tables_that_cannot_be_used_delay(place):
