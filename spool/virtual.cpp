@@ -26,6 +26,14 @@ bool is_key(std::string_view key) {
   return path && path.value().qualified() && path.value().text() == key;
 }
 
+// A key as it is looked up: lower-case, quotes only where they are needed.
+std::string canonical(std::string_view key) {
+  const auto path = Path::parse(key);
+  if (!path) return base::lowered(key);
+  const auto local = store::quoted(store::unquoted(path.value().local()));
+  return base::lowered(cat(local, "@", path.value().domain()));
+}
+
 // What %1, %2 and %3 are of a local part without quotes; nullopt for any other.
 std::optional<std::string> part_of(std::string_view local, char which) {
   const auto plus = std::min(local.find('+', 1), local.size());
@@ -131,7 +139,7 @@ std::string Virtual::add(std::string_view key, std::string_view value) {
   }
   for (const auto& address : made.addresses)
     if (auto problem = address_problem(address); !problem.empty()) return problem;
-  const bool added = table_.emplace(base::lowered(key), std::move(made)).second;
+  const bool added = table_.emplace(canonical(key), std::move(made)).second;
   return added ? "" : cat(key, ": a second line for it");
 }
 
@@ -140,13 +148,15 @@ const Virtual::Value* Virtual::value_of(const Path& address) const {
     const auto found = table_.find(key);
     return found == table_.end() ? nullptr : &found->second;
   };
-  const std::string local = base::lowered(address.local());
+  // Quotes that are not needed say nothing: "jane"@here is jane@here.
+  const std::string local = base::lowered(store::unquoted(address.local()));
   const std::string domain = cat("@", base::lowered(address.domain()));
-  if (const auto* value = at(local + domain)) return value;
-  const auto plus = local.starts_with('"') ? std::string::npos : local.find('+', 1);
+  if (const auto* value = at(store::quoted(local) + domain)) return value;
+  const auto plus = local.find('+', 1);
   if (plus != std::string::npos) {
-    if (const auto* value = at(cat(local.substr(0, plus), "+*", domain))) return value;
-    if (const auto* value = at(local.substr(0, plus) + domain)) return value;
+    const std::string user = local.substr(0, plus);
+    if (const auto* value = at(store::quoted(user + "+*") + domain)) return value;
+    if (const auto* value = at(store::quoted(user) + domain)) return value;
   }
   return at(domain);
 }

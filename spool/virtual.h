@@ -36,8 +36,9 @@ class Virtual {
   bool empty() const { return table_.empty(); }
 
   /// By `user+detail@domain`, `user+*@domain`, `user@domain`, `@domain`, in this order, letters of
-  /// either case; nullopt: itself. Errors: config where the table has mistakes and the address is
-  /// local or of a domain that the table knows; data where what comes of it is no address.
+  /// either case, with quotes or without; nullopt: itself. Errors: config where the table has
+  /// mistakes and the address is local or of a domain that the table knows; data where what comes
+  /// of it is no address.
   base::Result<std::optional<VirtualTarget>> find(const rfc::Path& address, bool local) const;
 
  private:
@@ -47,7 +48,7 @@ class Virtual {
   };
   std::string add(std::string_view key, std::string_view value);
   const Value* value_of(const rfc::Path& address) const;
-  std::unordered_map<std::string, Value> table_;  // keys lower-case
+  std::unordered_map<std::string, Value> table_;  // by canonical keys
   std::unordered_set<std::string> domains_;       // of keys, lower-case
   std::vector<std::string> mistakes_;
 };

@@ -28,13 +28,34 @@ TEST_CASE("virtual: the nearest key counts, letters of either case") {
                                     "# comment\n\nann@d.test one\nAnn+x@D.test\ttwo\n"
                                     "bob+*@d.test b-%2\nbob@d.test three\n@d.test rest\n");
   CHECK(table.mistakes().empty());
-  const std::pair<const char*, const char*> cases[] = {
-      {"ann@d.test", "one"},       {"ANN@D.TEST", "one"},     {"ann+x@d.test", "two"},
-      {"ann+y@d.test", "one"},     {"bob+q@d.test", "b-q"},   {"bob@d.test", "three"},
-      {"carl@d.test", "rest"},     {"carl+z@d.test", "rest"}, {"ann@x.d.test", "-"},
-      {"\"ann+y\"@d.test", "rest"}};
+  const std::pair<const char*, const char*> cases[] = {{"ann@d.test", "one"},
+                                                       {"ANN@D.TEST", "one"},
+                                                       {"ann+x@d.test", "two"},
+                                                       {"ann+y@d.test", "one"},
+                                                       {"bob+q@d.test", "b-q"},
+                                                       {"bob@d.test", "three"},
+                                                       {"carl@d.test", "rest"},
+                                                       {"carl+z@d.test", "rest"},
+                                                       {"ann@x.d.test", "-"},
+                                                       {"\"ann+y\"@d.test", "one"},
+                                                       {"\"Ann+x\"@d.test", "two"},
+                                                       {"\"a\\nn\"@d.test", "one"},
+                                                       {"\"bob+ q\"@d.test", "\"b- q\""},
+                                                       {"\"a nn\"@d.test", "rest"}};
   for (const auto& [address, expected] : cases)
     CHECK_MESSAGE(found(table, address) == expected, std::string(address));
+}
+
+TEST_CASE("virtual: quotes that are not needed say nothing, in a key neither") {
+  const auto table =
+      Virtual::parse("v", "\"ann\"@d.test one\n\"a,b\"@d.test two\n\"c,d+*\"@d.test three\n");
+  CHECK(table.mistakes().empty());
+  CHECK(found(table, "ann@d.test") == "one");
+  CHECK(found(table, "\"ann\"@d.test") == "one");
+  CHECK(found(table, "\"A,b\"@d.test") == "two");
+  CHECK(found(table, "\"a,b+x\"@d.test") == "two");
+  CHECK(found(table, "\"c,d+x\"@d.test") == "three");
+  CHECK(Virtual::parse("v", "ann@d.test a\n\"ann\"@d.test b\n").mistakes().size() == 1);
 }
 
 TEST_CASE("virtual: %1, %2 and %3 are user, detail and +detail") {
