@@ -80,8 +80,8 @@ Line LineExpander::run(std::size_t index) {
     else expand(node);
   }
   if (!whole_) settle_loops();
-  // A list without members is a right one, and has to end somewhere.
-  if (!whole_ && actions_.empty() && !thinned_) give({}, RecipientKind::file, "/dev/null");
+  if (!whole_ && actions_.empty() && !thinned_)
+    give_up(waits({4, 3, 5}, cat(printable(recipient_.address), ": leads nowhere")));
   return line(index);
 }
 

@@ -149,6 +149,9 @@ void LineExpander::include(const Node& node) {
   if (!first_time(node)) return loop(node);
   auto list = shared_.lookups.include(node.text);
   if (!list) return give_up(waits({4, 3, 5}, std::move(list).error().text));
+  // Its members may be about to come back; nobody is told that they got the message.
+  if (list.value().targets.empty())
+    return give_up(waits({4, 3, 5}, cat(printable(shown(node)), ": names nobody")));
   targets(node, Step::By::include, list.value());
 }
 

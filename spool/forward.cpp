@@ -47,15 +47,9 @@ std::string kind_of_file(mode_t mode) {
 
 // All of an open file, `limit` bytes at most.
 Result<std::string> read_from(const Fd& fd, const std::string& path, std::size_t limit) {
-  std::string content;
-  char buffer[16384];
-  for (;;) {
-    TRY_LET(got, base::read_some(fd.number(), buffer, path));
-    if (got == 0) break;
-    content.append(buffer, got);
-    if (content.size() > limit) return problem(path, cat("is larger than ", limit, " bytes"));
-  }
-  if (content.find('\0') != std::string::npos) return problem(path, "holds a NUL byte");
+  auto content = base::read_settled(fd.number(), limit, base::printable(path));
+  if (!content) return Error{Kind::config, std::move(content).error().text};
+  if (content.value().find('\0') != std::string::npos) return problem(path, "holds a NUL byte");
   return content;
 }
 

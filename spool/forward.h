@@ -22,12 +22,13 @@ namespace spool {
 ///     64 KiB, or that somebody else may have put there: it or its folder belongs neither to the
 ///     user nor to root, or can be written by group or others
 ///   - one that cannot be opened or read (rights, a network file system that is away, a lease)
+///   - one that is being written just now (base::read_settled)
 ///   - NUL bytes or any mistake in it
 base::Result<std::optional<Listed>> read_forward(const base::User& user);
 
 /// A list that an alias or a .forward includes. Its targets are untrusted when somebody else than
 /// root and `uid` owns it or could write it. Errors: config, with the reason (not there, not a
-/// regular file, larger than 8 MiB, a mistake in it).
+/// regular file, larger than 8 MiB, being written, a mistake in it).
 base::Result<Listed> read_include(const std::string& path, uid_t uid);
 
 /// Why commands, files and lists that this file names are not to be used by `uid`; nullopt: they

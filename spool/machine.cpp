@@ -1,6 +1,6 @@
 #include "spool/machine.h"
 
-#include <sys/stat.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -30,7 +30,10 @@ Virtual read_virtual(const LocalSettings& local) {
   constexpr std::size_t largest = 256 << 20;
   const auto& path = local.virtual_table;
   if (path.empty()) return {};
-  const auto text = base::read_file(path, largest);
+  const auto text = [&]() -> Result<std::string> {
+    TRY_LET(file, base::open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, path));
+    return base::read_settled(file.number(), largest, path);
+  }();
   if (text) return Virtual::parse(path, text.value());
   Virtual none;
   if (local.virtual_named || text.error().system_error != ENOENT)

@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <memory>
 
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 
 namespace base {
@@ -41,7 +43,30 @@ Result<std::string> read_all(int fd, std::size_t limit, std::string_view what) {
       return Error{Kind::data, cat(what, ": larger than ", limit, " bytes")};
   }
 }
+
+bool same_text(const struct stat& a, const struct stat& b) {
+  return a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
+         a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
+}
+
+bool just_changed(const struct stat& status) {
+  constexpr std::chrono::seconds settled(2);
+  const auto age = now() - Time(std::chrono::seconds(status.st_mtim.tv_sec));
+  return age < settled && age > -settled;
+}
 }  // namespace
+
+Result<std::string> read_settled(int fd, std::size_t limit, std::string_view what) {
+  struct stat before, after;
+  if (::fstat(fd, &before) != 0) return system_error(Kind::io, what, "stat", errno);
+  TRY_LET(content, read_all(fd, limit, what));
+  if (::fstat(fd, &after) != 0) return system_error(Kind::io, what, "stat", errno);
+  const bool whole =
+      same_text(before, after) && content.size() == static_cast<std::size_t>(after.st_size);
+  const bool ended = content.ends_with('\n');
+  if (whole && (ended || !just_changed(after))) return content;
+  return Error{Kind::retry, cat(what, ": is being written just now")};
+}
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
   TRY_LET(fd, open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, path));

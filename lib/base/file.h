@@ -26,6 +26,11 @@ Result<std::string> read_file(const std::string& path, std::size_t limit);
 /// The same relative to a directory; never follows a symlink, never blocks on a FIFO or a lease.
 Result<std::string> read_file_at(int directory, const std::string& name, std::size_t limit,
                                  std::string_view what);
+/// The whole of an open regular file that people edit, unless somebody is at it just now: it was
+/// changed while it was read, or in the last two seconds and is empty or ends within a line, as
+/// what an editor has cut and not yet written again. Errors: data (larger, or not a regular file),
+/// retry (not settled), io.
+Result<std::string> read_settled(int fd, std::size_t limit, std::string_view what);
 
 /// Replace `name` in `directory` by a file with this content, mode 0600: written beside, fsynced,
 /// renamed; the directory is synced if `durable`. A crash leaves the old file or the new one.

@@ -1,5 +1,6 @@
 #include "lib/store/aliases.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -95,6 +96,11 @@ std::optional<AliasDatabase> usable_database(const std::string& path,
   return std::move(database).value();
 }
 
+Result<std::string> settled_text(const std::string& path) {
+  TRY_LET(file, base::open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, path));
+  return base::read_settled(file.number(), largest_text, path);
+}
+
 bool fits(const AliasDatabase& database, const std::string& path) {
   struct stat status;
   return ::stat(path.c_str(), &status) == 0 && stamp_of(status) == database.stamp();
@@ -114,7 +120,7 @@ std::vector<std::string> shortened(std::vector<std::string> mistakes, const std:
 // The aliases of the text, or what is wrong with it.
 std::shared_ptr<Aliases::Text> Aliases::read_text(const std::string& path,
                                                   std::vector<std::string>& mistakes) {
-  const auto text = base::read_file(path, largest_text);
+  const auto text = settled_text(path);
   if (!text) {
     mistakes.push_back(text.error().text);
     return nullptr;

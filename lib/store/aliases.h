@@ -22,10 +22,11 @@ class Aliases {
  public:
   /// What newaliases(1) compiled, PATH.cdb, counts as long as the text is the one it was made of
   /// (size, mtime, inode); the text is not read then. A changed text without errors counts at once
-  /// (parsed in memory). A changed text with errors, or one that is gone or cannot be read: the
-  /// last good database, with remarks. Neither text nor database: no aliases. A database that
-  /// somebody other than root or the text's owner could have written is not used. Errors: config
-  /// (the text is not usable and there is no database: recipients are to be delayed).
+  /// (parsed in memory). A changed text with errors, or one that is gone, cannot be read or is
+  /// being written (base::read_settled): the last good database, with remarks. Neither text nor
+  /// database: no aliases. A database that somebody other than root or the text's owner could have
+  /// written is not used. Errors: config (the text is not usable and there is no database:
+  /// recipients are to be delayed).
   static base::Result<Aliases> open(const std::string& path);
   /// name: a local part, quoted or not, letters of either case.
   /// \return nullopt: there is no such alias. Errors: data (a damaged database), io.

@@ -1,6 +1,7 @@
 // folder.h - a temporary folder for tests that need files; it goes with them.
 #pragma once
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -33,6 +34,12 @@ class Folder {
     std::ofstream(path, std::ios::binary) << content;
     if (::chmod(path.c_str(), mode) != 0) throw std::runtime_error("cannot write " + path);
     return path;
+  }
+  /// As if it had been written long ago.
+  void age(std::string_view name) const {
+    const timespec times[2] = {{1'000'000'000, 0}, {1'000'000'000, 0}};
+    if (::utimensat(AT_FDCWD, (*this / name).c_str(), times, 0) != 0)
+      throw std::runtime_error("cannot set the times of a file");
   }
   static std::string content(const std::string& path) {
     std::ifstream file(path, std::ios::binary);

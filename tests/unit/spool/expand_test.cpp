@@ -191,7 +191,8 @@ TEST_CASE("expand: lists are read once, nested, and trusted or not") {
   // Nobody gets a part of a list that cannot be read: who is in it would get the message again.
   CHECK(bed.of("u none") == Lines{"u none delayed 4.3.5"});
   CHECK(bed.of("u more") == Lines{"u more delayed 4.3.5"});
-  CHECK(bed.of("u empty") == Lines{"/ /dev/null"});
+  CHECK(bed.of("u empty") == Lines{"u empty delayed 4.3.5"});
+  CHECK(bed.reason() == ":include:/empty: names nobody");
   CHECK(bed.of("u ring") == Lines{"u ring failed 5.4.6"});
   CHECK(bed.of("u rung") == Lines{"m jane"});
   bed.tables.untrusted = {"/a"};

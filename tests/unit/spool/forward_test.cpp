@@ -35,6 +35,7 @@ TEST_CASE("forward: none, an empty one and comments are plain delivery") {
   const Folder home;
   CHECK(forwarded(home).empty());
   home.write(".forward", "");
+  home.age(".forward");
   CHECK(forwarded(home).empty());
   home.write(".forward", "# on holiday\n\n");
   CHECK(forwarded(home).empty());
@@ -56,7 +57,7 @@ TEST_CASE("forward: whatever is odd is an error with its reason") {
   CHECK(forwarded(home).empty());
   home.write(".forward", std::string(65537, '\n'));
   CHECK(forwarded(home) == "!/.forward: is larger than 65536 bytes");
-  home.write(".forward", std::string("a@x.test\0", 9));
+  home.write(".forward", std::string("a@x.test\0\n", 10));
   CHECK(forwarded(home) == "!/.forward: holds a NUL byte");
   home.write(".forward", "a@x.test\n\"open\n");
   CHECK(forwarded(home).starts_with("!/.forward:2: "));
@@ -70,6 +71,22 @@ TEST_CASE("forward: whatever is odd is an error with its reason") {
   ::unlink(path.c_str());
   REQUIRE(::mkdir(path.c_str(), 0700) == 0);
   CHECK(forwarded(home) == "!/.forward: is a folder");
+}
+
+TEST_CASE("forward: one that is cut and not yet written again waits, one with a line end counts") {
+  const Folder home;
+  for (const char* text : {"", "a@x.test", "a@x.test\nb@x.te"}) {
+    home.write(".forward", text);
+    CHECK(forwarded(home) == "!/.forward: is being written just now");
+    home.age(".forward");
+    CHECK(!forwarded(home).starts_with("!"));
+    const auto list = home.write("list", text);
+    CHECK(!spool::read_include(list, ::geteuid()));
+    home.age("list");
+    CHECK(spool::read_include(list, ::geteuid()));
+  }
+  home.write(".forward", "a@x.test\n");
+  CHECK(forwarded(home) == "a@x.test;");
 }
 
 TEST_CASE("forward: a home that is not there is no home without a .forward") {
@@ -87,10 +104,10 @@ TEST_CASE("forward: one that is exchanged while it is read is read whole, or ref
   const Folder home;
   std::atomic<bool> done = false;
   const std::string path = home / ".forward";
-  home.write(".forward", "good1@x.test, good2@x.test");
+  home.write(".forward", "good1@x.test, good2@x.test\n");
   std::thread racer([&] {
     while (!done) {
-      home.write("good", "good1@x.test, good2@x.test");
+      home.write("good", "good1@x.test, good2@x.test\n");
       home.write("bad", "evil@x.test", 0666);
       const int made = ::symlink("bad", (home / "link").c_str());
       for (const char* name : {"bad", "link", "good"})

@@ -151,6 +151,22 @@ TEST_CASE("aliases: a changed text with mistakes leaves the last good database")
   CHECK(remarks(path)[10] == cat(path, ": 990 more mistakes; newaliases tells all"));
 }
 
+TEST_CASE("aliases: a text that is being written leaves the last good database") {
+  Folder folder;
+  const auto path = folder.write("aliases", "root: jane\n");
+  compile(path);
+  for (const char* part : {"", "root: da"}) {
+    folder.write("aliases", part);
+    CHECK(looked_up(path, "root") == "jane");
+    CHECK(remarks(path)[0] == cat(path, ": is being written just now"));
+    folder.age("aliases");
+    CHECK(looked_up(path, "root") == (*part == '\0' ? "-" : "da"));
+  }
+  std::filesystem::remove(path + ".cdb");
+  folder.write("aliases", "");
+  CHECK(Aliases::open(path).error().kind == base::Kind::config);
+}
+
 TEST_CASE("aliases: mistakes and no database are an error of the configuration") {
   Folder folder;
   const auto path = folder.write("aliases", "root: jane\nroot dave\n");
