@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
@@ -73,19 +74,25 @@ class Notes {
     in_file_ = in_order(file_);
   }
 
-  // A note that cannot be read is none: what there is of the message stays beside it.
-  std::optional<Note> read() const {
+  // What is noted of this delivery: in the attribute, and where that could not be written, beside
+  // it. A note that cannot be read is none: what there is of the message stays beside it.
+  std::vector<Note> of(std::string_view delivery) const {
     char text[PATH_MAX];
-    const auto length = in_file_ ? ::fgetxattr(file_, attribute, text, sizeof text)
-                                 : ::readlinkat(folder_, name_.c_str(), text, sizeof text);
-    if (length < 0) return std::nullopt;
-    return parse_note({text, static_cast<std::size_t>(length)});
+    std::vector<Note> notes;
+    const auto add = [&](ssize_t length) {
+      if (length < 0) return;
+      auto note = parse_note({text, static_cast<std::size_t>(length)});
+      if (note && note->delivery == delivery) notes.push_back(std::move(*note));
+    };
+    if (in_file_) add(::fgetxattr(file_, attribute, text, sizeof text));
+    add(::readlinkat(folder_, name_.c_str(), text, sizeof text));
+    return notes;
   }
 
   // When this returns, nothing that is appended reaches the disk without the note.
   Result<> begin(const Note& note) {
     const std::string text = note_text(note);
-    if (in_file_ && ::fsetxattr(file_, attribute, text.data(), text.size(), 0) == 0) return {};
+    if (in_file_ && set(text)) return {};
     in_file_ = false;
     TRY(replace(text));
     return base::sync(folder_, name_);
@@ -95,11 +102,17 @@ class Notes {
   void end(Note note) const {
     note.open = false;
     const std::string text = note_text(note);
-    if (in_file_) ::fsetxattr(file_, attribute, text.data(), text.size(), 0);
-    else (void)replace(text);
+    if (!in_file_ || !set(text)) (void)replace(text);
   }
 
  private:
+  // The attribute counts from now on, and no link of before.
+  bool set(const std::string& text) const {
+    if (::fsetxattr(file_, attribute, text.data(), text.size(), 0) != 0) return false;
+    ::unlinkat(folder_, name_.c_str(), 0);
+    return true;
+  }
+
   // A link is made at once and whole.
   Result<> replace(const std::string& text) const {
     const std::string beside = name_ + ".new";
@@ -208,15 +221,16 @@ Result<> append_mbox(LockedFile& file, std::string_view head, const MessageText&
   if (journal == nullptr) return write_or_cut(file, file.size(), head, text);
   Notes notes(journal->folder, file);
   Note now{true, file.inode(), file.size(), journal->delivery};
-  const auto note = notes.read();
-  if (note && note->delivery == journal->delivery) {
-    TRY_LET(left, examine(file, *note, head, text));
+  for (const auto& note : notes.of(journal->delivery)) {
+    TRY_LET(left, examine(file, note, head, text));
     if (left == Left::whole) {
       TRY(base::sync_data(file.number(), file.path()));
-      notes.end(*note);
+      notes.end(note);
       return {};
     }
-    if (left == Left::part && note->open) TRY(cut(file, now.size = note->size));
+    if (left != Left::part || !note.open) continue;
+    TRY(cut(file, now.size = note.size));
+    break;
   }
   TRY(notes.begin(now));
   auto written = write_message(file, now.size, head, text);

@@ -114,6 +114,27 @@ TEST_CASE("append: what an attempt left behind is cut off when it is made again"
     }
 }
 
+TEST_CASE("append: a note beside a mailbox whose attribute cannot be written is found again") {
+  const Bed bed;
+  bed.folder.write("box", "older\n\n");
+  const std::string filler(3900, 'x');  // no room for another one on ext4
+  if (::setxattr(bed.box.c_str(), "user.filler", filler.data(), filler.size(), 0) != 0) return;
+  REQUIRE(bed.append());
+  const std::string whole = bed.content();
+  for (const auto size : {whole.size(), whole.size() - 9}) {
+    REQUIRE(::truncate(bed.box.c_str(), static_cast<off_t>(size)) == 0);
+    bed.reopen();
+    REQUIRE(bed.append());
+    CHECK(bed.content() == whole);
+  }
+  REQUIRE(::removexattr(bed.box.c_str(), "user.filler") == 0);
+  REQUIRE(bed.append(head, "ID 1"));
+  CHECK(bed.content() == whole + bed.one());
+  char text[256];
+  if (::getxattr(bed.box.c_str(), "user.postbag", text, sizeof text) > 0)
+    CHECK(std::filesystem::is_empty(bed.journals));
+}
+
 TEST_CASE("append: what others wrote is never cut off") {
   const std::string others = "From c@d Sat Jan  2 09:50:01 2021\n\nmine\n\n";
   const Bed bed;
