@@ -77,6 +77,11 @@ Result<bool> exists(const std::string& path) {
   return base::system_error(path, "stat", errno);
 }
 
+bool holds_mail(const std::string& path) {
+  struct stat status;
+  return ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0;
+}
+
 // Whether a file could be made there by somebody with our rights.
 Result<bool> can_be_made(const std::string& path) {
   const auto folder = folder_of(path);
@@ -87,12 +92,15 @@ Result<bool> can_be_made(const std::string& path) {
 
 Result<Mailbox> usual_mailbox(const MailboxOwner& owner, MailboxUse use) {
   const Mailbox usual{Mailbox::Kind::mbox, "/var/mail/" + owner.user};
-  TRY_LET(there, exists(usual.place));
-  if (there || !owner.own_spool || owner.home.empty()) return usual;
+  if (!owner.own_spool || owner.home.empty()) return usual;
   const std::string folder = owner.home + "/.local/share/postbag/mail";
   const Mailbox stand_in{Mailbox::Kind::mbox, cat(folder, "/", owner.user)};
+  // Mail that lies there would be out of sight, and mail is not scattered.
+  if (holds_mail(stand_in.place)) return stand_in;
+  TRY_LET(there, exists(usual.place));
+  if (there) return usual;
   TRY_LET(in_use, exists(stand_in.place));
-  if (in_use) return stand_in;  // as long as there is no other: mail is not scattered
+  if (in_use) return stand_in;
   TRY_LET(possible, can_be_made(usual.place));
   if (possible) return usual;
   if (use == MailboxUse::deliver) TRY(base::make_directories(folder));

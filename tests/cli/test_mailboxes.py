@@ -25,6 +25,11 @@ def test_the_mailbox_is_the_systems_where_it_can_be(bed):
     assert bed.run("mbox", stand_in.split()[1]) == "delivered 2.0.0 delivered to mailbox"
     for folder in (".local", ".local/share", ".local/share/postbag", ".local/share/postbag/mail"):
         assert bed.world.path(f"/home/jane/{folder}").stat().st_mode & 0o7777 == 0o700
+    # It stays while there is mail in it: that would be out of sight.
+    bed.write("/var/mail/jane")
+    assert bed.run("find") == bed.run("find", use="read") == stand_in
+    assert bed.run("find", stand_in="no") == "mbox /var/mail/jane"
+    bed.write(stand_in.split()[1])
     # One that is there is hers, whatever it is like.
     bed.write("/var/mail/jane", mode=0o000)
     assert bed.run("find") == bed.run("find", use="read") == "mbox /var/mail/jane"
