@@ -38,7 +38,7 @@ Result<Fd> open_or_make(int parent, const std::string& name, int flags, const st
 }
 
 struct Maildir {
-  Fd folder, tmp, fresh;  // fresh: new/
+  Fd folder, tmp, fresh, seen;  // fresh: new/, seen: cur/
 };
 
 Result<Maildir> open_maildir(const std::string& path, uid_t owner) {
@@ -61,6 +61,7 @@ Result<Maildir> open_maildir(const std::string& path, uid_t owner) {
     TRY_LET(part, open_or_make(maildir.folder.number(), name, O_NOFOLLOW, cat(path, "/", name)));
     if (name[0] == 'n') maildir.fresh = std::move(part);
     else if (name[0] == 't') maildir.tmp = std::move(part);
+    else maildir.seen = std::move(part);
   }
   return maildir;
 }
@@ -77,11 +78,11 @@ Result<> write_text(Fd& file, std::string_view head, const MessageText& text,
   return file.close(what);
 }
 
-// Whether new/NAME holds just this text: an attempt that nobody was told of.
-bool delivered_before(const Maildir& maildir, const std::string& name, std::string_view head,
+// Whether NAME in new/ or cur/ holds just this text: an attempt that nobody was told of.
+bool delivered_before(const Fd& folder, const std::string& name, std::string_view head,
                       const MessageText& text) {
-  const auto file = base::open_at(maildir.fresh.number(), name,
-                                  O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, name);
+  const auto file =
+      base::open_at(folder.number(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, name);
   struct stat status;
   if (!file || ::fstat(file.value().number(), &status) != 0 || !S_ISREG(status.st_mode) ||
       static_cast<std::uint64_t>(status.st_size) != head.size() + text.size)
@@ -98,6 +99,38 @@ bool delivered_before(const Maildir& maildir, const std::string& name, std::stri
   }
 }
 
+using List = std::unique_ptr<DIR, int (*)(DIR*)>;
+
+// Whether a reader has taken this very message to cur/ already, as NAME or with flags behind it.
+Result<bool> seen_before(const Maildir& maildir, const std::string& name, std::string_view head,
+                         const MessageText& text) {
+  TRY_LET(own, base::open_at(maildir.seen.number(), ".", folder_flags, 0, "cur"));
+  const List list(::fdopendir(own.number()), ::closedir);
+  if (!list) return base::system_error("cur", "list", errno);
+  (void)own.release();
+  for (errno = 0; const dirent* entry = ::readdir(list.get()); errno = 0) {
+    const std::string_view found = entry->d_name;
+    if (found.substr(0, found.find(':')) == name &&
+        delivered_before(maildir.seen, std::string(found), head, text))
+      return true;
+  }
+  if (errno != 0) return base::system_error("cur", "list", errno);
+  return false;
+}
+
+// The same where neither a careful rename nor a second name can be had (vfat, CIFS, FUSE): nobody
+// else makes this name, which is of one delivery.
+Result<bool> publish_plainly(const Maildir& maildir, const std::string& from, const std::string& to,
+                             const std::string& what) {
+  struct stat status;
+  if (::fstatat(maildir.fresh.number(), to.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
+    return false;
+  if (errno != ENOENT) return base::system_error(what, "stat", errno);
+  if (::renameat(maildir.tmp.number(), from.c_str(), maildir.fresh.number(), to.c_str()) == 0)
+    return true;
+  return base::system_error(what, "rename", errno);
+}
+
 // tmp/NAME becomes new/NAME unless there is such a one: false then.
 Result<bool> publish(const Maildir& maildir, const std::string& from, const std::string& to,
                      const std::string& what) {
@@ -109,6 +142,7 @@ Result<bool> publish(const Maildir& maildir, const std::string& from, const std:
       ::unlinkat(maildir.tmp.number(), from.c_str(), 0);
       return true;
     }
+    if (errno == EPERM || errno == EOPNOTSUPP) return publish_plainly(maildir, from, to, what);
   }
   if (errno == EEXIST) return false;
   return base::system_error(what, "rename", errno);
@@ -117,11 +151,16 @@ Result<bool> publish(const Maildir& maildir, const std::string& from, const std:
 // Into new/ under the first name that is free, or is this message's already.
 Result<> enter(const Maildir& maildir, const std::string& name, std::string_view head,
                const MessageText& text, const std::string& what) {
+  TRY_LET(seen, seen_before(maildir, name, head, text));
+  if (seen) {
+    ::unlinkat(maildir.tmp.number(), name.c_str(), 0);
+    return base::sync(maildir.seen.number(), what);
+  }
   std::string chosen = name;
   for (unsigned other = 1;; ++other) {
     TRY_LET(entered, publish(maildir, name, chosen, what));
     if (entered) break;
-    if (delivered_before(maildir, chosen, head, text)) {
+    if (delivered_before(maildir.fresh, chosen, head, text)) {
       ::unlinkat(maildir.tmp.number(), name.c_str(), 0);
       return base::sync(maildir.fresh.number(), what);
     }
@@ -140,7 +179,7 @@ std::string flags_of(std::string_view name) {
 Result<> list_part(int folder, const std::string& part, const std::string& what,
                    std::vector<MaildirMessage>& messages) {
   TRY_LET(own, base::open_at(folder, part, folder_flags | O_NOFOLLOW, 0, what));
-  const std::unique_ptr<DIR, int (*)(DIR*)> list(::fdopendir(own.number()), ::closedir);
+  const List list(::fdopendir(own.number()), ::closedir);
   if (!list) return base::system_error(what, "list", errno);
   const int number = own.release();
   for (errno = 0; const dirent* entry = ::readdir(list.get()); errno = 0) {

@@ -2,7 +2,8 @@
 // tmp/, complete in new/, seen in cur/ with flags behind ":2,". Nothing is locked.
 //
 // The name is made of the delivery and not of a process: an attempt that is made again after a
-// crash finds its message in new/, compares it, and delivers it once. Text is on the disk before
+// crash finds its message in new/, or in cur/ if it was read since, compares it, and delivers it
+// once. Text is on the disk before
 // the name is in new/, and the name before anybody is told.
 #pragma once
 

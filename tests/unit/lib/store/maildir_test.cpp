@@ -56,6 +56,20 @@ TEST_CASE("maildir: a delivery that is made again is one message, another of its
   CHECK(std::filesystem::is_empty(bed.path + "/tmp"));
 }
 
+TEST_CASE("maildir: one that was read before the delivery is made again is not delivered twice") {
+  for (const char* name : {"1.ID_0.postbag", "1.ID_0.postbag:2,", "1.ID_0.postbag:2,RS"}) {
+    const Bed bed;
+    REQUIRE(bed.deliver("one\n"));
+    const auto seen = bed.path + "/cur/" + name;
+    std::filesystem::rename(bed.path + "/new/1.ID_0.postbag", seen);
+    REQUIRE(bed.deliver("one\n"));
+    CHECK(bed.names() == std::vector<std::string>{std::string("cur/") + name});
+    CHECK(std::filesystem::is_empty(bed.path + "/tmp"));
+    REQUIRE(bed.deliver("two\n"));
+    CHECK(bed.names().size() == 2);
+  }
+}
+
 TEST_CASE("maildir: what an attempt left in tmp/ is replaced") {
   const Bed bed;
   REQUIRE(bed.deliver("one\n"));
