@@ -1,7 +1,9 @@
 #include "lib/store/mail_lock.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -90,13 +92,35 @@ Result<bool> lock_whole(int fd, const std::string& path) {
   }
 }
 
+// Whether everybody who has the mailbox open sees the kernel's lock on it: another machine or a
+// server in user space may not.
+bool locks_are_seen(int box) {
+  struct statfs system;
+  if (::fstatfs(box, &system) != 0) return false;
+  switch (static_cast<unsigned long>(system.f_type) & 0xffffffff) {
+    case NFS_SUPER_MAGIC:
+    case SMB_SUPER_MAGIC:
+    case CIFS_SUPER_MAGIC:
+    case SMB2_SUPER_MAGIC:
+    case V9FS_MAGIC:
+    case AFS_SUPER_MAGIC:
+    case AFS_FS_MAGIC:
+    case CODA_SUPER_MAGIC:
+    case NCP_SUPER_MAGIC:
+    case FUSE_SUPER_MAGIC:
+    case CEPH_SUPER_MAGIC: return false;
+    default: return true;
+  }
+}
+
 // Whether a dot lock may be taken away: one of ours, for whoever makes such a one holds the
 // kernel's lock, and that is in our hands; or one that is old. box: the mailbox, on the same file
 // system, whose time of change tells what time it is there.
 bool abandoned(const struct stat& dot, int box) {
   struct stat now;
   if (::fstat(box, &now) != 0) return false;
-  if (dot.st_uid == now.st_uid && dot.st_mode == (S_IFREG | our_mode)) return true;
+  if (dot.st_uid == now.st_uid && dot.st_mode == (S_IFREG | our_mode) && locks_are_seen(box))
+    return true;
   if (::fchmod(box, now.st_mode & 07777) != 0 || ::fstat(box, &now) != 0) return false;
   return now.st_ctime - std::max(dot.st_ctime, dot.st_mtime) > stale_after;
 }
@@ -111,7 +135,11 @@ bool clear(const std::string& lock, int box) {
   return ::unlink(lock.c_str()) == 0 || (errno != EACCES && errno != EPERM && errno != EROFS);
 }
 
-enum class Dot { taken, busy, impossible };
+struct Dot {
+  enum class State { taken, busy, impossible };
+  State state = State::impossible;
+  struct stat file = {};  // of what was taken
+};
 
 // impossible: this folder is not ours to make files in, or the name is too long there, or what was
 // left behind under it cannot be removed.
@@ -119,16 +147,22 @@ Result<Dot> take_dot_lock(const std::string& lock, int box) {
   constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
   auto made = base::open_at(AT_FDCWD, lock, flags, our_mode, lock);
   if (!made && made.error().system_error == EEXIST) {
-    if (!clear(lock, box)) return Dot::impossible;
+    if (!clear(lock, box)) return Dot();
     made = base::open_at(AT_FDCWD, lock, flags, our_mode, lock);
   }
-  if (made) return Dot::taken;
+  Dot dot{Dot::State::taken};
+  if (made && ::fstat(made.value().number(), &dot.file) == 0) return dot;
+  if (made) {
+    const int number = errno;
+    ::unlink(lock.c_str());
+    return base::system_error(Kind::io, lock, "stat", number);
+  }
   switch (made.error().system_error) {
-    case EEXIST: return Dot::busy;
+    case EEXIST: return Dot{Dot::State::busy};
     case EACCES:
     case EPERM:
     case EROFS:
-    case ENAMETOOLONG: return Dot::impossible;
+    case ENAMETOOLONG: return Dot();
     default: return std::move(made).error();
   }
 }
@@ -138,15 +172,26 @@ Result<Dot> take_dot_lock(const std::string& lock, int box) {
 LockedFile::LockedFile(LockedFile&& other) noexcept
     : path_(std::move(other.path_)),
       dot_lock_(std::exchange(other.dot_lock_, {})),
+      dot_device_(other.dot_device_),
+      dot_inode_(other.dot_inode_),
       fd_(std::move(other.fd_)),
       size_(other.size_),
       inode_(other.inode_) {}
 
 LockedFile::~LockedFile() { (void)close(); }
 
+// Somebody may have found it old, removed it and made another, which is not ours to remove.
+void LockedFile::remove_dot_lock() {
+  const std::string lock = std::exchange(dot_lock_, {});
+  struct stat now;
+  if (!lock.empty() && ::lstat(lock.c_str(), &now) == 0 && now.st_dev == dot_device_ &&
+      now.st_ino == dot_inode_)
+    ::unlink(lock.c_str());
+}
+
 Result<> LockedFile::close() {
   // First the dot lock: one of ours that is seen by who holds the kernel's lock was left behind.
-  if (!dot_lock_.empty()) ::unlink(std::exchange(dot_lock_, {}).c_str());
+  remove_dot_lock();
   if (!fd_) return {};
   return fd_.close(path_);
 }
@@ -166,8 +211,9 @@ Result<bool> LockedFile::try_open(uid_t owner) {
   const std::string lock = path_ + ".lock";
   busy_ = cat(lock, " is there");
   TRY_LET(dot, take_dot_lock(lock, file.number()));
-  if (dot == Dot::busy) return false;
-  if (dot == Dot::taken) dot_lock_ = lock;
+  if (dot.state == Dot::State::busy) return false;
+  if (dot.state == Dot::State::taken) dot_lock_ = lock;
+  dot_device_ = dot.file.st_dev, dot_inode_ = dot.file.st_ino;
   fd_ = std::move(file);
   busy_ = "the file is replaced again and again";
   if (::lstat(path_.c_str(), &named_one) == 0 && same(open_one, named_one) &&

@@ -8,7 +8,9 @@
 // by the file system's own clock is stale, as for Postfix, and removed while the kernel's lock is
 // held. So is one that we left behind when we were killed, at once: ours tells itself by a mode
 // that no other program gives, 0500, and our programs make it after they got the kernel's lock and
-// remove it before they give that back, so who has that lock finds no living one. A stale one that
+// remove it before they give that back, so who has that lock finds no living one. That holds where
+// all see the kernel's lock: not on network and user-space file systems, where ours gets as old as
+// any other. A stale one that
 // stays, because the folder's rights do not let us remove it or because it is a folder or a link,
 // is passed over: the kernel's lock is the lock then, as where FILE.lock cannot be made.
 #pragma once
@@ -47,8 +49,12 @@ class LockedFile {
   LockedFile() = default;
   base::Result<bool> try_open(uid_t owner);
 
+  void remove_dot_lock();
+
   std::string path_, dot_lock_;  // dot_lock_: its path while it is ours, or empty
-  std::string busy_;             // why the last attempt has to be made again
+  dev_t dot_device_ = 0;
+  ino_t dot_inode_ = 0;
+  std::string busy_;  // why the last attempt has to be made again
   base::Fd fd_;
   std::uint64_t size_ = 0, inode_ = 0;
 };

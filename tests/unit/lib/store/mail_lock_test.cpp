@@ -90,6 +90,18 @@ TEST_CASE("lock: another's dot lock is waited for, a stale one and one of ours a
   CHECK(!std::filesystem::exists(dot));
 }
 
+TEST_CASE("lock: a dot lock that another made meanwhile stays") {
+  const Folder folder;
+  const auto box = folder.write("box", "");
+  {
+    const auto locked = lock(box);
+    REQUIRE(locked);
+    folder.write("other", "4711\n");
+    std::filesystem::rename(folder / "other", box + ".lock");
+  }
+  CHECK(Folder::content(box + ".lock") == "4711\n");
+}
+
 TEST_CASE("lock: without the right to make a dot lock the kernel's is enough") {
   if (::geteuid() == 0) return;  // nothing stops root; the program tests have other users
   const Folder folder;
