@@ -49,7 +49,7 @@ Result<int> work(const Options& options) {
     TRY_LET(configured, newaliases::configured_file(place));
     path = std::move(configured);
   }
-  TRY_LET(aliases, store::Aliases::open(path));
+  TRY_LET(aliases, store::Aliases::open(path, who.uid));
   for (const auto& remark : aliases.remarks()) base::complain(remark);
   if (!options.names.empty()) return print_named(aliases, options.names);
   TRY(print_all(aliases));

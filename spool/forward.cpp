@@ -112,12 +112,12 @@ Result<Listed> read_include(const std::string& path, uid_t uid) {
   return Listed{std::move(targets).value(), std::move(reason)};
 }
 
-std::optional<std::string> untrusted_file(const std::string& path, uid_t uid) {
-  struct stat status;
-  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+std::optional<std::string> untrusted_file(const std::string& path, const struct stat& status,
+                                          uid_t uid) {
   const auto reason = foreign_hand(status, uid);
-  if (reason.empty()) return std::nullopt;
-  return cat(base::printable(path), " ", reason);
+  if (!reason.empty()) return cat(base::printable(path), " ", reason);
+  if (auto unsafe = base::unsafe_path(path, uid)) return base::printable(*unsafe);
+  return std::nullopt;
 }
 
 }  // namespace spool

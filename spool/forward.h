@@ -3,6 +3,7 @@
 // so nothing can be put in its place in between.
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <optional>
@@ -32,7 +33,9 @@ base::Result<std::optional<Listed>> read_forward(const base::User& user);
 base::Result<Listed> read_include(const std::string& path, uid_t uid);
 
 /// Why commands, files and lists that this file names are not to be used by `uid`; nullopt: they
-/// may be. It belongs to root or uid and neither group nor others can write it.
-std::optional<std::string> untrusted_file(const std::string& path, uid_t uid);
+/// may be. It belongs to root or uid, neither group nor others can write it, and nobody else can
+/// put another in its place (base::unsafe_path). status: of the file that was read.
+std::optional<std::string> untrusted_file(const std::string& path, const struct stat& status,
+                                          uid_t uid);
 
 }  // namespace spool

@@ -43,9 +43,9 @@ Virtual read_virtual(const LocalSettings& local) {
 
 // A file that is named but gone is a mistake or a mount that is missing: no reason to say that
 // those it names do not exist.
-Result<store::Aliases> open_aliases(const LocalSettings& local) {
+Result<store::Aliases> open_aliases(const LocalSettings& local, uid_t uid) {
   if (local.aliases.empty()) return store::Aliases();
-  auto aliases = store::Aliases::open(local.aliases);
+  auto aliases = store::Aliases::open(local.aliases, uid);
   if (aliases && local.aliases_named && aliases.value().absent())
     return Error{Kind::config, base::cat(local.aliases, ": open: No such file or directory")};
   return aliases;
@@ -75,11 +75,15 @@ Rules rules_for(const Settings& settings, const store::Place& place, const base:
 }
 
 MachineLookups::MachineLookups(const Rules& rules)
-    : rules_(rules), virtual_(read_virtual(rules.local)), aliases_(open_aliases(rules.local)) {
+    : rules_(rules),
+      virtual_(read_virtual(rules.local)),
+      aliases_(open_aliases(rules.local, rules.uid)) {
   remarks_ = virtual_.mistakes();
   if (aliases_) {
-    for (const auto& remark : aliases_.value().remarks()) remarks_.push_back(remark);
-    untrusted_aliases_ = untrusted_file(rules.local.aliases, rules.uid).value_or("");
+    const auto& aliases = aliases_.value();
+    for (const auto& remark : aliases.remarks()) remarks_.push_back(remark);
+    if (!aliases.absent())
+      untrusted_aliases_ = untrusted_file(aliases.used(), aliases.status(), rules.uid).value_or("");
   } else {
     for (const auto line : base::split(aliases_.error().text, '\n')) remarks_.emplace_back(line);
   }

@@ -68,36 +68,26 @@ namespace {
 
 constexpr std::size_t most_remarks = 10;
 
-std::string folder_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
-}
-
-// Whose database counts: the text's owner's; where the text is gone, that of its folder's.
-std::optional<uid_t> owner_of(const std::string& path) {
-  struct stat status;
-  if (::stat(path.c_str(), &status) == 0 || ::stat(folder_of(path).c_str(), &status) == 0)
-    return status.st_uid;
-  return std::nullopt;
-}
-
 // The database if there is one that may be used; why it may not is a remark.
-std::optional<AliasDatabase> usable_database(const std::string& path,
+std::optional<AliasDatabase> usable_database(const std::string& path, uid_t uid,
                                              std::vector<std::string>& remarks) {
   auto database = AliasDatabase::open(path);
   if (!database) {
     if (database.error().system_error != ENOENT) remarks.push_back(database.error().text);
     return std::nullopt;
   }
-  if (const auto reason = untrusted(database.value().status(), owner_of(path))) {
+  if (const auto reason = untrusted(database.value().status(), uid)) {
     remarks.push_back(cat(alias_database_path(path), ": is not used, since it ", *reason));
     return std::nullopt;
   }
   return std::move(database).value();
 }
 
-Result<std::string> settled_text(const std::string& path) {
+// status: of the file that was read.
+Result<std::string> settled_text(const std::string& path, struct stat& status) {
   TRY_LET(file, base::open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, path));
+  if (::fstat(file.number(), &status) != 0)
+    return base::system_error(Kind::io, path, "stat", errno);
   return base::read_settled(file.number(), largest_text, path);
 }
 
@@ -118,37 +108,44 @@ std::vector<std::string> shortened(std::vector<std::string> mistakes, const std:
 }  // namespace
 
 // The aliases of the text, or what is wrong with it.
-std::shared_ptr<Aliases::Text> Aliases::read_text(const std::string& path,
-                                                  std::vector<std::string>& mistakes) {
-  const auto text = settled_text(path);
+void Aliases::read_text(const std::string& path, std::vector<std::string>& mistakes) {
+  const auto text = settled_text(path, status_);
   if (!text) {
     mistakes.push_back(text.error().text);
-    return nullptr;
+    return;
   }
   AliasReader reader(text.value(), path);
   auto table = std::make_shared<Text>();
   while (auto alias = reader.next()) table->add(std::move(*alias));
   mistakes = shortened(reader.mistakes(), path);
-  return mistakes.empty() ? table : nullptr;
+  if (!mistakes.empty()) return;
+  source_ = std::move(table);
+  used_ = path;
 }
 
-Result<Aliases> Aliases::open(const std::string& path) {
+void Aliases::use(AliasDatabase database, const std::string& path) {
+  status_ = database.status();
+  used_ = alias_database_path(path);
+  source_ = std::make_shared<Compiled>(std::move(database));
+}
+
+Result<Aliases> Aliases::open(const std::string& path, uid_t uid) {
   Aliases aliases;
-  auto database = usable_database(path, aliases.remarks_);
+  auto database = usable_database(path, uid, aliases.remarks_);
   if (database && fits(*database, path)) {
-    aliases.source_ = std::make_shared<Compiled>(std::move(*database));
+    aliases.use(std::move(*database), path);
     return aliases;
   }
   struct stat status;
   const bool gone = ::stat(path.c_str(), &status) != 0 && errno == ENOENT;
   if (gone && !database && aliases.remarks_.empty()) return aliases;
   std::vector<std::string> mistakes;
-  aliases.source_ = read_text(path, mistakes);
+  aliases.read_text(path, mistakes);
   if (aliases.source_) return aliases;
   if (!database) return Error{Kind::config, mistakes[0]};
   for (auto& mistake : mistakes) aliases.remarks_.push_back(std::move(mistake));
   aliases.remarks_.push_back(cat(path, ": the database of before is used"));
-  aliases.source_ = std::make_shared<Compiled>(std::move(*database));
+  aliases.use(std::move(*database), path);
   return aliases;
 }
 

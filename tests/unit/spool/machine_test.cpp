@@ -44,3 +44,22 @@ TEST_CASE("machine: an aliases file that is named has to be there, or its databa
   std::filesystem::remove(path);
   CHECK(alias(rule, "list").empty());
 }
+
+TEST_CASE("machine: who may name commands in an aliases file, or put another in its place") {
+  const Folder folder;
+  std::filesystem::create_directory(folder / "etc");
+  const auto path = folder.write("etc/aliases", "list: |cmd\n");
+  CHECK(alias(rules(path), "list").empty());
+  REQUIRE(::chmod(path.c_str(), 0620) == 0);
+  CHECK(alias(rules(path), "list") == path + " can be written by group or others");
+  REQUIRE(::chmod(path.c_str(), 0600) == 0);
+  REQUIRE(::chmod((folder / "etc").c_str(), 0770) == 0);
+  CHECK(alias(rules(path), "list") == folder / "etc: can be written by others");
+  // The judgement is about what was read, not about what lies there afterwards.
+  REQUIRE(::chmod((folder / "etc").c_str(), 0700) == 0);
+  REQUIRE(::chmod(path.c_str(), 0620) == 0);
+  const auto rule = rules(path);
+  spool::MachineLookups lookups(rule);
+  REQUIRE(::chmod(path.c_str(), 0600) == 0);
+  CHECK(lookups.alias("list").value()->untrusted == path + " can be written by group or others");
+}

@@ -27,7 +27,7 @@ void compile(const std::string& path) {
 
 // The right-hand side that counts now, "-" where there is none, or the Error's text.
 std::string looked_up(const std::string& path, std::string_view name) {
-  const auto aliases = Aliases::open(path);
+  const auto aliases = Aliases::open(path, ::geteuid());
   if (!aliases) return aliases.error().text;
   const auto targets = aliases.value().text_of(name);
   if (!targets) return targets.error().text;
@@ -35,7 +35,7 @@ std::string looked_up(const std::string& path, std::string_view name) {
 }
 
 std::vector<std::string> remarks(const std::string& path) {
-  const auto aliases = Aliases::open(path);
+  const auto aliases = Aliases::open(path, ::geteuid());
   REQUIRE_MESSAGE(aliases, aliases.error().text);
   return aliases.value().remarks();
 }
@@ -59,7 +59,7 @@ TEST_CASE("aliases: looked up by name, in a text and in its database alike") {
   for (const bool compiled : {false, true}) {
     CAPTURE(compiled);
     if (compiled) compile(path);
-    const auto aliases = Aliases::open(path);
+    const auto aliases = Aliases::open(path, ::geteuid());
     REQUIRE(aliases);
     CHECK(aliases.value().remarks().empty());
     for (const char* name : {"root", "ROOT", "\"root\""}) {
@@ -164,20 +164,20 @@ TEST_CASE("aliases: a text that is being written leaves the last good database")
   }
   std::filesystem::remove(path + ".cdb");
   folder.write("aliases", "");
-  CHECK(Aliases::open(path).error().kind == base::Kind::config);
+  CHECK(Aliases::open(path, ::geteuid()).error().kind == base::Kind::config);
 }
 
 TEST_CASE("aliases: mistakes and no database are an error of the configuration") {
   Folder folder;
   const auto path = folder.write("aliases", "root: jane\nroot dave\n");
-  const auto aliases = Aliases::open(path);
+  const auto aliases = Aliases::open(path, ::geteuid());
   REQUIRE_FALSE(aliases);
   CHECK(aliases.error().kind == base::Kind::config);
   CHECK(aliases.error().text == cat(path, ":2: missing ':'"));
   std::filesystem::remove(path);
   std::filesystem::create_directory(path);
-  REQUIRE_FALSE(Aliases::open(path));
-  CHECK(Aliases::open(path).error().kind == base::Kind::config);
+  REQUIRE_FALSE(Aliases::open(path, ::geteuid()));
+  CHECK(Aliases::open(path, ::geteuid()).error().kind == base::Kind::config);
 }
 
 TEST_CASE("aliases: a text that is gone leaves the last good database, with a remark") {
@@ -207,9 +207,22 @@ TEST_CASE("aliases: a database that others could have written is not used") {
   REQUIRE(::chown(database.c_str(), 12345, 12345) == 0);
   CHECK(looked_up(path, "root") == "dave");
   CHECK(remarks(path)[0] == cat(database, ": is not used, since it belongs to uid 12345"));
-  // The text's owner may write the text, so the database too.
+  // The text's owner's is as good as the text, but not as the reader's own.
   REQUIRE(::chown(path.c_str(), 12345, 12345) == 0);
-  CHECK(looked_up(path, "root") == "jane");
+  CHECK(looked_up(path, "root") == "dave");
+  CHECK(Aliases::open(path, 12345).value().text_of("root").value() == "jane");
+}
+
+TEST_CASE("aliases: who could have written what is read, as it was opened") {
+  Folder folder;
+  const auto path = folder.write("aliases", "root: jane\n", 0664);
+  const auto text = Aliases::open(path, ::geteuid());
+  CHECK(text.value().used() == path);
+  CHECK((text.value().status().st_mode & 07777) == 0664);
+  compile(path);
+  const auto compiled = Aliases::open(path, ::geteuid());
+  CHECK(compiled.value().used() == path + ".cdb");
+  CHECK((compiled.value().status().st_mode & 07777) == 0644);
 }
 
 TEST_CASE("aliases: the database may be read by whom the text may be read by") {
