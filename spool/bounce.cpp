@@ -121,7 +121,10 @@ std::optional<std::size_t> Bouncer::way_to(const rfc::Path& sender) const {
 rfc::Path Bouncer::addressee(const Subject& subject) const {
   const auto& sender = subject.lease.entry().envelope.senders[subject.sender].path;
   if (!sender.null()) return sender;
-  return rfc::Path::parse("postmaster").value();  // whoever that is, expansion knows
+  auto postmaster = rfc::Path::parse(settings_.site.postmaster);
+  if (postmaster && postmaster.value().qualified()) return std::move(postmaster).value();
+  // Who that is, expansion knows: an alias, or whoever there is where root cannot be reached.
+  return rfc::Path::parse("postmaster").value();
 }
 
 Notice Bouncer::notice_of(const Subject& subject, std::string_view header) const {
