@@ -34,9 +34,7 @@ def say(person, text, *recipients):
     """`echo TEXT | sendmail RECIPIENT`, and then mail is delivered by itself."""
     done = person.run("sendmail", *recipients, input=text.encode() + b"\n")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-    # A flush by hand waits for nobody; it is over when nothing is left to do.
-    while person.entries:
-        person.flush()
+    person.flush_until_empty()
 
 
 def test_1_an_alias_leads_to_the_next_one(room):

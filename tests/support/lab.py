@@ -12,6 +12,7 @@ reset() makes it as new, so that many tests can share one.
 import email
 import os
 import shutil
+import time
 from contextlib import ExitStack
 
 from support import entries
@@ -92,6 +93,13 @@ class Person:
         entry = self.send(*recipients, **more)
         self.flush()
         return entry
+
+    def flush_until_empty(self, timeout=10):
+        """A run that another program started may be on: one by hand ends at once then."""
+        deadline = time.monotonic() + timeout
+        while self.entries:
+            assert time.monotonic() < deadline, f"the queue is not empty after {timeout} s:\n{self.mailq()}"
+            self.flush("--all")
 
     def mailq(self, *arguments):
         done = self.run("mailq", *arguments, env={"TZ": "UTC"})
