@@ -114,8 +114,8 @@ def test_pflogsumm_counts_mail_that_stays(recorded_here):
     assert "unknown user" in bounced and "user unknown" in bounced, printed
 
 
-def test_logwatch_counts_right(recorded):
-    _, path = recorded
+def logwatch(path):
+    """(total, all) of what it prints; total(text) gives a count."""
     script = extracted("logwatch") / "usr/share/logwatch/scripts/services/postfix"
     with path.open() as log:
         done = subprocess.run(["perl", str(script), "--syslog_name=postbag", "--detail=10", "--nosect_vars"], stdin=log,
@@ -126,8 +126,24 @@ def test_logwatch_counts_right(recorded):
         found = re.search(rf"^ *(\d+)   {text}", done.stdout, re.M)
         return int(found[1]) if found else 0
 
-    assert total("Accepted") == RECEIVED, done.stdout
+    return total, done.stdout
+
+
+def test_logwatch_counts_right(recorded):
+    _, path = recorded
+    total, printed = logwatch(path)
+    assert total("Accepted") == RECEIVED, printed
     assert total("Sent via SMTP") == SENT + REPORTS
     assert total("Deferred") == DEFERRED and total("Deferrals") == DEFERRED
     assert total(r"Bounced \(\w+\)") == BOUNCED and total("Notifications sent") == REPORTS
-    assert "Unmatched" not in done.stdout, done.stdout
+    assert "Unmatched" not in printed, printed
+
+
+def test_logwatch_counts_mail_that_stays(recorded_here):
+    _, path = recorded_here
+    total, printed = logwatch(path)
+    assert total("Accepted") == LOCAL_RECEIVED and total("Sent via SMTP") == 1, printed
+    assert total("Delivered") == LOCAL_SENT + LOCAL_BOUNCED - 1, printed
+    assert total("Deferred") == LOCAL_DEFERRED and total("Deferrals") == LOCAL_DEFERRED
+    assert total(r"Bounced \(local\)") == LOCAL_BOUNCED and total("Notifications sent") == LOCAL_BOUNCED
+    assert "Unmatched" not in printed, printed
