@@ -91,8 +91,15 @@ std::optional<QueueId> parent_of(const store::Envelope& envelope) {
   return QueueId::parse(std::string_view(sender.envid).substr(0, dot));
 }
 
-bool nobody_to_tell(const store::Sender& sender) {
-  return sender.path.null() && sender.envid.ends_with(cat(".", to_postmaster));
+bool nobody_to_tell(const store::Lease& lease, unsigned sender) {
+  const auto& entry = lease.entry();
+  const auto& who = entry.envelope.senders[sender];
+  if (!who.path.null()) return false;
+  if (who.envid.ends_with(cat(".", to_postmaster))) return true;
+  const std::string header = header_of(lease.descriptor(), entry, longest_header);
+  for (std::string_view rest = header; !rest.empty();)
+    if (base::istarts_with(take_field(rest), last_report)) return true;
+  return false;
 }
 
 std::string header_of(int descriptor, const store::Entry& entry, std::size_t limit) {
@@ -138,6 +145,7 @@ Notice Bouncer::notice_of(const Subject& subject, std::string_view header) const
   notice.sender = addressee(subject);
   notice.envid = sender.envid;
   notice.ret = sender.ret;
+  notice.last = sender.path.null();
   notice.arrival = entry.envelope.arrival;
   notice.now = subject.now;
   notice.retry_until = subject.retry_until;

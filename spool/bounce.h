@@ -55,8 +55,9 @@ class Bouncer {
 /// The ID of the message that a notice in the queue is about; nullopt for everything else.
 std::optional<store::QueueId> parent_of(const store::Envelope& envelope);
 
-/// Whether a bounce for this sender has nobody to go to: it is one itself, to the postmaster.
-bool nobody_to_tell(const store::Sender& sender);
+/// Whether a bounce for this sender of it has nobody to go to: it is a postmaster's last report
+/// itself, ours or another machine's.
+bool nobody_to_tell(const store::Lease& lease, unsigned sender);
 
 /// The header of an entry's message with the LF of its last line, at most `limit` bytes; without
 /// the empty line. Empty when it cannot be read.

@@ -201,6 +201,7 @@ class Writer {
     text_ += cat("Subject: ", subject(), "\n");
     if (!id.empty()) text_ += cat("Message-ID: ", id, "\n");
     if (!parent.empty()) text_ += cat("In-Reply-To: ", parent, "\nReferences: ", parent, "\n");
+    if (notice_.last) text_ += cat(last_report, " yes\n");
     text_ += "Auto-Submitted: auto-replied\nMIME-Version: 1.0\n";
     text_ += cat("Content-Type: multipart/report; report-type=",
                  global_ ? "global-delivery-status" : "delivery-status", ";\n\tboundary=\"",

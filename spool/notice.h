@@ -48,8 +48,14 @@ struct Notice {
   bool eight_bit_header = false, eight_bit_body = false;  ///< of the original
   std::string original_message_id;                        ///< with its brackets; empty: it has none
   std::string message_id;                                 ///< of the notice, with its brackets
+  bool last = false;                                      ///< see last_report
   std::vector<NoticeRecipient> recipients;                ///< \pre at least one
 };
+
+/// A field of reports, to a postmaster, about mail that has no sender itself. Wherever one of them
+/// comes to, nobody is told that it cannot be delivered: machines whose postmasters are each
+/// other's would tell each other for ever.
+inline constexpr std::string_view last_report = "X-Postbag-Last-Report:";
 
 /// A notice without the original in its middle: write `head`, the original (all of it, or the lines
 /// of its header without the empty line), `tail`.

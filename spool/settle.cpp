@@ -170,8 +170,7 @@ void Settler::bounce_to(Delivery& delivery, unsigned sender, const std::vector<J
     if (wants_notice(recipient, "failure")) told.push_back(each);
   }
   // The postmaster is told of what cannot be given back; of that, nobody any more.
-  if (!told.empty() && nobody_to_tell(delivery.lease.entry().envelope.senders[sender]))
-    return hold(delivery);
+  if (!told.empty() && nobody_to_tell(delivery.lease, sender)) return hold(delivery);
   if (!told.empty()) {
     const auto notice = bouncer_.commit(
         {delivery.lease, Notice::Kind::failed, sender, told, clock_(), base::Time()});

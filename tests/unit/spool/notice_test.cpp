@@ -11,6 +11,7 @@
 
 namespace {
 using base::cat;
+using spool::last_report;
 using spool::Notice;
 using spool::notice_text;
 using spool::NoticeRecipient;
@@ -113,6 +114,15 @@ TEST_CASE("notice: a bounce, to the byte") {
         "\n");
   CHECK(text.tail == "\n--=_1IJKLMNOPQR0123.1795175768000000--\n");
   CHECK(text.whole_original);
+}
+
+TEST_CASE("notice: the last report says so in its header, and no other does") {
+  auto notice = bounce();
+  CHECK(notice_text(notice).head.find(last_report) == std::string::npos);
+  notice.last = true;
+  const auto head = notice_text(notice).head;
+  const auto place = head.find(cat("\n", last_report, " yes\n"));
+  CHECK(place < head.find("\n\n"));
 }
 
 TEST_CASE("notice: what of the original comes back") {
