@@ -115,7 +115,7 @@ TEST_CASE("bounce: what cannot take its way goes to the owner of the spool") {
   recipients[0].failing_smarthost = 0;
   id = told(bouncer, *lease, recipients).value();
   CHECK(bed.read(id).envelope.recipients[0].address == bed.who.login());
-  CHECK(bed.read(id).envelope.recipients[0].kind == store::RecipientKind::unqualified);
+  CHECK(bed.read(id).envelope.recipients[0].kind == store::RecipientKind::mailbox);
 }
 
 TEST_CASE("bounce: the header of an entry, and how often it was passed on") {
