@@ -209,6 +209,24 @@ def test_every_target_has_every_message(kinds, case, installed, tmp_path):
     assert outcome.hit >= outcome.points * 0.9, outcome
 
 
+def test_an_older_generation_that_cannot_be_removed_holds_the_newer_one_back(installed, tmp_path):
+    """Delivered and removed, the newer one would leave the older, whose targets have it already."""
+    bench = Bench(installed, tmp_path, "mbox")
+    with tempfile.TemporaryDirectory(dir=quick_base()) as made:
+        world = Path(made) / "world"
+        bench.setup(world)
+        more = {"env": bench.env(world), "cwd": "/", "paths": [world]}
+        assert faults.run(bench.flush, point="1:unlinkat:*/queue/*.0-*", kill="tree", **more).hit
+        generations = sorted(path.name for path in (world / "spool/queue").iterdir())
+        assert len(generations) == 3
+        result = faults.run(bench.flush, point="1:unlinkat:*/queue/*.0-*", error="EACCES", **more)
+        assert result.hit and result.status == 0
+        assert bench.found(world) == ({(0, "box"): 0, (0, "copy"): 0, (1, "box"): 1}, [])
+        assert bench.run_again(world).returncode == 0
+        assert bench.found(world) == ({(0, "box"): 1, (0, "copy"): 1, (1, "box"): 1}, [])
+        assert not list((world / "spool/queue").iterdir())
+
+
 # The window: from where a reader has the message, to where the flush knows.
 BEGINS = {"mbox": ("pwrite64", "/box"), "maildir": ("renameat2", "/folder/tmp/"), "command": ("write", "/ran")}
 
