@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "lib/base/fd.h"
 #include "lib/base/text.h"
@@ -69,9 +71,14 @@ TEST_CASE("pipe: a command that takes too long ends, with all that belongs to it
   const auto late = bed.run("sleep 3600 & echo $!; wait", std::chrono::milliseconds(200));
   CHECK(late.value().how == Ending::How::timed_out);
   const auto child = base::to_number<pid_t>(base::trim(late.value().output)).value();
-  // A killed orphan may wait for its new parent.
-  const auto state = Folder::content(base::cat("/proc/", child, "/stat"));
-  CHECK((state.empty() || state.find(") Z ") != std::string::npos));
+  // A killed orphan is dead a moment later, and may wait for its new parent.
+  const auto dead = [&] {
+    const auto state = Folder::content(base::cat("/proc/", child, "/stat"));
+    return state.empty() || state.find(") Z ") != std::string::npos;
+  };
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!dead() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  CHECK(dead());
   CHECK(shown(spool::outcome_of(late.value(), "slow")) ==
         base::cat("delayed 4.3.0 Command time limit exceeded: \"slow\". Command output: ", child));
 }
