@@ -56,7 +56,7 @@ TEST_CASE("forward: whatever is odd is an error with its reason") {
   home.write(".forward", std::string(65536, '\n'));
   CHECK(forwarded(home).empty());
   home.write(".forward", std::string(65537, '\n'));
-  CHECK(forwarded(home) == "!/.forward: is larger than 65536 bytes");
+  CHECK(forwarded(home) == "!/.forward: larger than 65536 bytes");
   home.write(".forward", std::string("a@x.test\0\n", 10));
   CHECK(forwarded(home) == "!/.forward: holds a NUL byte");
   home.write(".forward", "a@x.test\n\"open\n");
@@ -162,5 +162,5 @@ TEST_CASE("forward: an included file that cannot be read is an error") {
   folder.write("bad", "a@x.test\n\"open\n");
   CHECK(reason("bad").starts_with("/bad:2: "));
   folder.write("large", std::string((8 << 20) + 1, '\n'));
-  CHECK(reason("large") == "/large: is larger than 8388608 bytes");
+  CHECK(reason("large") == "/large: larger than 8388608 bytes");
 }
