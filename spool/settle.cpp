@@ -88,16 +88,21 @@ void Settler::look_at_statuses(Delivery& delivery, Finished& finished) {
       verdict.outcomes[i] = {rfc::Outcome::Kind::delivered, {2, 0, 0}, "delivered"};
 }
 
-void Settler::take(Delivery& delivery, Finished finished) {
-  if (finished.answer.verdict.in_doubt) look_at_statuses(delivery, finished);
-  const auto& verdict = finished.answer.verdict;
+void Settler::record(Delivery& delivery, const Finished& finished) {
+  const auto& outcomes = finished.answer.verdict.outcomes;
   std::vector<std::size_t> delivered;
-  for (std::size_t i = 0; i < verdict.outcomes.size(); ++i)
-    if (verdict.outcomes[i].kind == rfc::Outcome::Kind::delivered)
+  for (std::size_t i = 0; i < outcomes.size(); ++i)
+    if (outcomes[i].kind == rfc::Outcome::Kind::delivered)
       delivered.push_back(finished.task.recipients[i]);
-  // First of all, before a line is logged: what was sent must not be sent again.
   if (finished.answer.recorded) delivery.lease.recorded(delivered, store::delivered);
   else record(delivery, delivered, store::delivered);
+}
+
+void Settler::take(Delivery& delivery, Finished finished) {
+  if (finished.answer.verdict.in_doubt) look_at_statuses(delivery, finished);
+  // First of all, before a line is logged: what was sent must not be sent again.
+  record(delivery, finished);
+  const auto& verdict = finished.answer.verdict;
   delivery.answered = delivery.answered || !finished.answer.session_failed;
   delivery.in_doubt = delivery.in_doubt || verdict.in_doubt;
   delivery.counted = delivery.counted || finished.tried;

@@ -33,6 +33,7 @@ class Settler {
  private:
   void look_at_statuses(Delivery& delivery, Finished& finished);
   void record(Delivery& delivery, const std::vector<std::size_t>& recipients, char status);
+  void record(Delivery& delivery, const Finished& finished);
   void judge(Delivery& delivery, const Finished& finished, std::size_t place);
   void expire(Delivery& delivery);
   void bounce(Delivery& delivery);
