@@ -173,16 +173,24 @@ std::unique_ptr<Delivery> SpoolRun::take(const EntryName& name) {
   return delivery;
 }
 
+namespace {
+
+std::vector<Decided> all_pending(const store::Entry& entry, const rfc::Outcome& outcome) {
+  std::vector<Decided> decided;
+  for (std::size_t i = 0; i < entry.done.size(); ++i)
+    if (entry.done[i] == store::pending) decided.push_back({i, outcome, true});
+  return decided;
+}
+
+}  // namespace
+
 // Where its recipients go, as far as that is known without asking a server.
 Plan SpoolRun::plan(Delivery& delivery) {
   const auto& entry = delivery.lease.entry();
   const auto header = header_of(delivery.lease.descriptor(), entry, header_looked_at);
   auto resolved = resolve(delivery.lease, header, around_.rules, *lookups_);
-  std::vector<Decided> decided;
-  if (resolved) decided = std::move(resolved).value();
-  for (std::size_t i = 0; !resolved && i < entry.done.size(); ++i)
-    if (entry.done[i] == store::pending)
-      decided.push_back({i, outcome_of(resolved.error(), ""), true});
+  auto decided =
+      resolved ? std::move(resolved).value() : all_pending(entry, outcome_of(resolved.error(), ""));
   auto plan = spool::plan(entry, settings_, std::move(decided));
   if (hops(header) > most_hops) {
     for (const auto& batch : plan.batches)
@@ -290,6 +298,15 @@ void SpoolRun::hand_out() {
   }
 }
 
+// What an agent of this machine refuses says nothing about anybody's set-up.
+Probation::Judgement SpoolRun::judge(Finished finished) {
+  if (settings_.way(finished.task.smarthost).agent == Agent::session)
+    return probation_.judge(std::move(finished));
+  Probation::Judgement judgement;
+  judgement.ready.push_back(std::move(finished));
+  return judgement;
+}
+
 void SpoolRun::take_finished(Finished finished) {
   // One that waits to hear that its answer is recorded.
   const auto worker = finished.answer.recorded ? 0 : finished.worker;
@@ -304,10 +321,7 @@ void SpoolRun::take_finished(Finished finished) {
     ++found->second->outstanding;
     sessions_->add(task_of(key, *found->second, rest), true);
   }
-  // What an agent of this machine refuses says nothing about anybody's set-up.
-  const bool session = settings_.way(finished.task.smarthost).agent == Agent::session;
-  auto judgement = session ? probation_.judge(std::move(finished)) : Probation::Judgement();
-  if (!session) judgement.ready.push_back(std::move(finished));
+  auto judgement = judge(std::move(finished));
   if (judgement.condemned)
     sessions_->condemn(*judgement.condemned,
                        judgement.ready.back().answer.verdict.outcomes.front());

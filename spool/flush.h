@@ -58,6 +58,7 @@ class SpoolRun {
   void hand_out();
   bool hand_out(std::uint64_t key, Delivery& delivery);
   Task task_of(std::uint64_t key, const Delivery& delivery, const Batch& batch) const;
+  Probation::Judgement judge(Finished finished);
   void take_finished(Finished finished);
   void believe(Finished finished);
   void finish(std::uint64_t key);
