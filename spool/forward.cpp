@@ -45,8 +45,11 @@ std::string kind_of_file(mode_t mode) {
   return "is not a regular file";
 }
 
-// All of an open file, `limit` bytes at most.
+// All of an open file, `limit` bytes at most. An empty one need not be waited for: without a line
+// in it the mail lies in the mailbox, and of a list nobody is named.
 Result<std::string> read_from(const Fd& fd, const std::string& path, std::size_t limit) {
+  struct stat status;
+  if (::fstat(fd.number(), &status) == 0 && status.st_size == 0) return std::string();
   auto content = base::read_settled(fd.number(), limit, base::printable(path));
   if (!content) return Error{Kind::config, std::move(content).error().text};
   if (content.value().find('\0') != std::string::npos) return problem(path, "holds a NUL byte");

@@ -127,7 +127,7 @@ def test_what_one_target_does_is_nothing_to_the_others(lab, by):
     jane = lab.person("jane", SITE + ALIASES_OWN + relay_through(server))
     jane.give({"save.sh": "#!/bin/sh\necho x >>~/saved\n", "fail.sh": FAILING,
                **({"aliases": f"mix: {', '.join(MIX)}\n"} if by == "alias" else
-                  {"aliases": "", ".forward": "\n".join(MIX) + "\n"})})
+                  {"aliases": "# none\n", ".forward": "\n".join(MIX) + "\n"})})
     entry = jane.send("mix" if by == "alias" else "jane")
     for _ in range(3):
         jane.flush("--all")

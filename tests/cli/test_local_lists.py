@@ -11,7 +11,7 @@ OWN = SITE + "[local]\naliases = ~/aliases\n"
 def jane(lab):
     """jane, who keeps aliases of her own and has no smarthost."""
     person = lab.person("jane", OWN)
-    person.give({"aliases": ""})
+    person.give({"aliases": "# none\n"})
     return person
 
 

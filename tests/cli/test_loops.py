@@ -62,7 +62,7 @@ class Pair:
         name = "ab"[index]
         site = f"[site]\ndomain = {name}.example\nlocal = {name}.example\n[local]\naliases = ~/aliases\n"
         person = self.labs[index].person("jane", site + relay_through(self.servers[index]))
-        person.give({"aliases": ""})
+        person.give({"aliases": "# none\n"})
         return person
 
     def run(self, most):
@@ -169,7 +169,7 @@ def test_many_messages_that_fail_make_bounded_work(lab, sender, recipient, repor
 
 def test_many_messages_that_nobody_can_be_told_of_wait_quietly(lab):
     jane = lab.person("jane", OWN.replace("[local]", "postmaster = nobody-there\n[local]"))
-    jane.give({"aliases": ""})
+    jane.give({"aliases": "# none\n"})
     submit(jane, "nobody-here", "nobody-else", COUNT)
     jane.flush()
     assert len(jane.entries) == COUNT and {entry.state[0] for entry in jane.entries} == {"h"}

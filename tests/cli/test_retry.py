@@ -192,7 +192,7 @@ def test_what_expires_behind_a_dead_smarthost_is_told_to_the_owner_of_the_spool(
     bounce, = account.entries()
     assert bounce.id != entry.id and bounce.sender == "" and bounce.statuses == "."
     recipient, = bounce.recipients
-    assert (recipient.kind, recipient.address) == ("u", "root")
+    assert (recipient.kind, recipient.address) == ("m", "root")
     assert b"\nStatus: 5.4.7\n" in bounce.message and b"jane@sender.test" in bounce.message
 
 

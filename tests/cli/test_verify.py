@@ -163,7 +163,7 @@ PLAIN = ["jane... deliverable: mailer local, user jane"]
 
 @pytest.mark.parametrize("damage, reason", [
     ("true", None), ("rm .forward", None), (": > .forward; touch -d @1000000000 .forward", None),
-    (": > .forward", "/home/jane/.forward: is being written just now"), ("echo '# nothing' > .forward", None),
+    (": > .forward", None), ("echo '# nothing' > .forward", None),
     ("chmod 660 .forward", "/home/jane/.forward: can be written by group or others"),
     ("chmod 602 .forward", "/home/jane/.forward: can be written by group or others"),
     ("chmod 770 .", "/home/jane/.forward: its folder can be written by group or others"),

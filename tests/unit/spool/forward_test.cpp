@@ -75,7 +75,7 @@ TEST_CASE("forward: whatever is odd is an error with its reason") {
 
 TEST_CASE("forward: one that is cut and not yet written again waits, one with a line end counts") {
   const Folder home;
-  for (const char* text : {"", "a@x.test", "a@x.test\nb@x.te"}) {
+  for (const char* text : {"a@x.test", "a@x.test\nb@x.te"}) {
     home.write(".forward", text);
     CHECK(forwarded(home) == "!/.forward: is being written just now");
     home.age(".forward");
@@ -87,6 +87,15 @@ TEST_CASE("forward: one that is cut and not yet written again waits, one with a 
   }
   home.write(".forward", "a@x.test\n");
   CHECK(forwarded(home) == "a@x.test;");
+}
+
+TEST_CASE("forward: an empty one is none, and an empty list names nobody") {
+  const Folder home;
+  home.write(".forward", "");
+  CHECK(forwarded(home).empty());
+  const auto list = spool::read_include(home.write("list", ""), ::geteuid());
+  REQUIRE(list);
+  CHECK(list.value().targets.empty());
 }
 
 TEST_CASE("forward: a home that is not there is no home without a .forward") {
