@@ -75,7 +75,7 @@ std::vector<std::string> environment_for(const LocalJob& job, const LocalPlace& 
   const auto plus = local.find('+');
   const std::string_view extension = plus == std::string_view::npos ? "" : local.substr(plus + 1);
   const std::pair<const char*, std::string_view> values[] = {
-      {"SHELL", place.shell.empty() ? "/bin/sh" : place.shell},
+      {"SHELL", place.shell.empty() ? std::string_view("/bin/sh") : place.shell},
       {"SENDER", job.sender.text()},
       {"RECIPIENT", job.final_address},
       {"ORIGINAL_RECIPIENT", job.original},
