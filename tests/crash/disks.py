@@ -3,6 +3,7 @@
 import contextlib
 import os
 import subprocess
+import time
 from pathlib import Path
 
 
@@ -20,7 +21,18 @@ def mounted(where, *words):
         where.chmod(0o700)
         yield where
     finally:
-        run("umount", "-l", where)
+        unmount(where)
+
+
+def unmount(where):
+    """For good, as soon as those that were killed are gone: what is still mounted behind a lazy umount writes on, and
+    an image that is mounted anew beside that is no disk any more."""
+    deadline = time.monotonic() + 5
+    while subprocess.run(["umount", where], capture_output=True, check=False).returncode != 0:
+        if time.monotonic() > deadline:
+            return run("umount", "-l", where)
+        time.sleep(0.005)
+    return None
 
 
 @contextlib.contextmanager
