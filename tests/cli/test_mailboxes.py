@@ -4,6 +4,7 @@ import mailbox
 import os
 import re
 import shutil
+import signal
 import subprocess
 import threading
 
@@ -242,7 +243,7 @@ def test_many_of_ours_at_once(bed):
     """With one that is killed and leaves its lock behind."""
     held = bed.world.popen(bed.argv("hold", "/home/jane/box"), user="jane", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert held.stdout.readline() == b"held\n"
-    held.kill()
+    os.killpg(held.pid, signal.SIGKILL)  # it has a parent outside of its world
     held.wait()
     held.stdin.close()
     held.stdout.close()
