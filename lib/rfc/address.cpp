@@ -328,8 +328,9 @@ bool is_atoms(std::string_view text) {
   }
   return before != ' ';
 }
+}  // namespace
 
-std::string quoted(std::string_view text) {
+std::string quoted_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out.push_back('\\');
@@ -338,7 +339,6 @@ std::string quoted(std::string_view text) {
   out.push_back('"');
   return out;
 }
-}  // namespace
 
 std::optional<Mailbox> AddressList::next() {
   while (at_ < text_.size()) {
@@ -370,7 +370,7 @@ std::string qualified(std::string_view list, std::string_view domain, bool in_gr
 std::string phrase(std::string_view name) {
   const std::string text = encoded_text(name);
   const auto trimmed = base::trim(text);
-  return trimmed.empty() || is_atoms(trimmed) ? std::string(trimmed) : quoted(trimmed);
+  return trimmed.empty() || is_atoms(trimmed) ? std::string(trimmed) : quoted_string(trimmed);
 }
 
 }  // namespace rfc

@@ -50,6 +50,9 @@ class AddressList {
 /// names stay as they are.
 std::string qualified(std::string_view list, std::string_view domain, bool in_group = false);
 
+/// A quoted-string (RFC 5322 section 3.2.4) of any text: what needs it has a backslash before it.
+std::string quoted_string(std::string_view text);
+
 /// A phrase for a header field: as it is if it is atoms, else a quoted-string, else (8-bit) encoded
 /// words (RFC 2047). Controls become spaces; invalid UTF-8 bytes become '?'.
 std::string phrase(std::string_view name);

@@ -72,16 +72,6 @@ ShellWords shell_words(std::string_view text) {
   return words;
 }
 
-std::string in_quotes(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out.push_back('\\');
-    out.push_back(c);
-  }
-  out.push_back('"');
-  return out;
-}
-
 // Whether a local part means the same without quotes.
 bool needs_no_quotes(std::string_view local) {
   constexpr std::string_view marks = "!#$%&'*+-/=?^_`{|}~.";
@@ -211,7 +201,7 @@ class Reader {
     if (base::istarts_with(content, include_mark))
       return absolute(Target::Kind::include, base::trim(content.substr(include_mark.size())));
     // "\user" and "\\user" alike: Sendmail minds any backslash.
-    add_address(Target::Kind::user, in_quotes(content.substr(content[0] == '\\' ? 1 : 0)));
+    add_address(Target::Kind::user, rfc::quoted_string(content.substr(content[0] == '\\' ? 1 : 0)));
   }
 
   void unbalanced() {
@@ -292,7 +282,8 @@ class Reader {
     const auto what = path.qualified() ? std::string_view() : misplaced(local);
     if (!what.empty()) return problem_here(what);
     const bool plain = needs_no_quotes(local);
-    add(kind, cat(plain ? local : in_quotes(local), path.qualified() ? "@" : "", path.domain()));
+    add(kind,
+        cat(plain ? local : rfc::quoted_string(local), path.qualified() ? "@" : "", path.domain()));
   }
 
   std::string_view text_;
@@ -309,7 +300,7 @@ std::string unquoted(std::string_view local) {
 }
 
 std::string quoted(std::string_view local) {
-  return needs_no_quotes(local) ? std::string(local) : in_quotes(local);
+  return needs_no_quotes(local) ? std::string(local) : rfc::quoted_string(local);
 }
 
 std::string written(const Target& target) {
@@ -317,11 +308,11 @@ std::string written(const Target& target) {
   switch (target.kind) {
     case Target::Kind::address: return target.value;
     case Target::Kind::user: return cat("\\", target.value);
-    case Target::Kind::file: return plain ? target.value : in_quotes(target.value);
-    case Target::Kind::command: return in_quotes(cat("|", target.value));
+    case Target::Kind::file: return plain ? target.value : rfc::quoted_string(target.value);
+    case Target::Kind::command: return rfc::quoted_string(cat("|", target.value));
     case Target::Kind::include: break;
   }
-  return cat(include_mark, plain ? target.value : in_quotes(target.value));
+  return cat(include_mark, plain ? target.value : rfc::quoted_string(target.value));
 }
 
 TargetList read_targets(std::string_view text) { return Reader(text).read(); }
