@@ -98,16 +98,18 @@ void SpoolRun::leave(const EntryName& name) {
   if (const auto next = next_attempt_of(spool_, name)) attempted_[name.id] = *next;
 }
 
-// Tables may have been changed since the last look.
-void SpoolRun::open_tables() {
+// Opened when somebody's mail needs them: most runs only relay.
+Lookups& SpoolRun::tables() {
+  if (lookups_) return *lookups_;
   lookups_.emplace(around_.rules);
-  if (lookups_->remarks() == table_remarks_) return;
+  if (lookups_->remarks() == table_remarks_) return *lookups_;
   table_remarks_ = lookups_->remarks();
   for (const auto& remark : table_remarks_) base::log("local", Level::warning, remark);
+  return *lookups_;
 }
 
 Result<> SpoolRun::read_queue() {
-  open_tables();
+  lookups_.reset();  // they may have been changed since the last look
   TRY_LET(listing, store::list(spool_));
   listing_ = std::move(listing);
   cursor_ = 0;
@@ -184,13 +186,19 @@ std::vector<Decided> all_pending(const store::Entry& entry, const rfc::Outcome& 
 
 }  // namespace
 
+// Those that go nowhere now; all of them where nothing may be sent.
+std::vector<Decided> SpoolRun::expanded(store::Lease& lease, std::string_view header) {
+  auto resolved = resolve(lease, header, around_.rules, tables());
+  if (resolved) return std::move(resolved).value();
+  return all_pending(lease.entry(), outcome_of(resolved.error(), ""));
+}
+
 // Where its recipients go, as far as that is known without asking a server.
 Plan SpoolRun::plan(Delivery& delivery) {
   const auto& entry = delivery.lease.entry();
   const auto header = header_of(delivery.lease.descriptor(), entry, header_looked_at);
-  auto resolved = resolve(delivery.lease, header, around_.rules, *lookups_);
-  auto decided =
-      resolved ? std::move(resolved).value() : all_pending(entry, outcome_of(resolved.error(), ""));
+  std::vector<Decided> decided;
+  if (needs_expansion(entry, around_.rules)) decided = expanded(delivery.lease, header);
   auto plan = spool::plan(entry, settings_, std::move(decided));
   if (hops(header) > most_hops) {
     for (const auto& batch : plan.batches)

@@ -41,7 +41,8 @@ class SpoolRun {
 
  private:
   base::Result<bool> pass();
-  void open_tables();
+  Lookups& tables();
+  std::vector<Decided> expanded(store::Lease& lease, std::string_view header);
   base::Result<> read_queue();
   base::Result<> look_again();
   bool feed();

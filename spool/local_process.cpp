@@ -82,7 +82,7 @@ Outcome LocalProcess::deliver_unless_stuck(const Job& job) {
   return outcome;
 }
 
-Outcome LocalProcess::deliver(const Job& job) const {
+Outcome LocalProcess::deliver(const Job& job) {
   const auto& who = account_.who;
   LocalPlace place;
   place.user = who.login();
@@ -90,9 +90,12 @@ Outcome LocalProcess::deliver(const Job& job) const {
   place.home = account_.home;
   place.shell = who.user ? who.user->shell : "";
   place.commands = account_.local.commands;
-  auto journal = base::open_directory(account_.journal);
-  if (!journal) return waits(journal.error());
-  place.journal = journal.value().number();
+  if (!journal_) {
+    auto journal = base::open_directory(account_.journal);
+    if (!journal) return waits(journal.error());
+    journal_ = std::move(journal).value();
+  }
+  place.journal = journal_.number();
   const auto local = local_job(job);
   const auto& target = *job.local;
   if (already_delivered(job)) return {Outcome::Kind::delivered, {2, 0, 0}, "delivered"};

@@ -21,7 +21,7 @@ class LocalProcess {
 
  private:
   Answer handle(const Job& job);
-  rfc::Outcome deliver(const Job& job) const;
+  rfc::Outcome deliver(const Job& job);
   rfc::Outcome to_mailbox(const LocalJob& job, const LocalPlace& place) const;
   rfc::Outcome hand_over(const LocalJob& job, const LocalTarget& target,
                          const LocalPlace& place) const;
@@ -36,6 +36,7 @@ class LocalProcess {
 
   const Account& account_;
   Feed feed_;
+  base::Fd journal_;                    // the folder; opened for the first message
   std::map<std::string, Stuck> stuck_;  // by kind and target
   unsigned messages_ = 0;
 };

@@ -101,11 +101,7 @@ std::vector<std::string> delivered_to_fields(std::string_view header) {
   return values;
 }
 
-namespace {
-
-// Whether it has a recipient that is for this machine, or may be: what all goes away is not looked
-// at one by one.
-bool concerned(const store::Entry& entry, const Rules& rules) {
+bool needs_expansion(const store::Entry& entry, const Rules& rules) {
   const auto& recipients = entry.envelope.recipients;
   for (std::size_t i = 0; i < recipients.size(); ++i) {
     const auto kind = recipients[i].kind;
@@ -119,11 +115,8 @@ bool concerned(const store::Entry& entry, const Rules& rules) {
   return false;
 }
 
-}  // namespace
-
 Result<std::vector<Decided>> resolve(store::Lease& lease, std::string_view header,
                                      const Rules& rules, Lookups& lookups) {
-  if (!concerned(lease.entry(), rules)) return std::vector<Decided>();
   const auto fields = delivered_to_fields(header);
   // The second time there is nothing left that leads to several places, unless an alias is changed
   // this very moment.

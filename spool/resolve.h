@@ -12,6 +12,10 @@
 
 namespace spool {
 
+/// Whether it has a recipient that is for this machine, or may be. What all goes away need not be
+/// looked at one by one, nor any table.
+bool needs_expansion(const store::Entry& entry, const Rules& rules);
+
 /// Afterwards lease.entry() says where each pending recipient goes, and nothing of it is u, a local
 /// a, or l, but those that are returned: they go nowhere now. header: of the message. Errors:
 /// retry, io: a generation cannot be written; then nothing may be sent.
