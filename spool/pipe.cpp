@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "lib/base/fd.h"
@@ -58,14 +59,23 @@ Result<Fd> standard_input(std::string_view head, const store::MessageText& text)
   return file;
 }
 
+// SIG_DFL for all signals. glibc's signal() refuses two that it uses itself (32 and 33), but
+// whoever runs us may have had them ignored, and that is inherited.
+void reset_signals() {
+  constexpr std::size_t mask_size = 8;         // of the kernel's sigset_t
+  const std::array<unsigned long, 4> fresh{};  // handler, flags, restorer, mask
+  for (int number = 1; number < NSIG; ++number)
+    ::syscall(SYS_rt_sigaction, number, fresh.data(), nullptr, mask_size);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
 // In the child. What somebody set low for us, or ignored, is not the command's business.
 void reset_process(const std::string& folder) {
   ::setsid();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a delivery that is not recorded is made again
-  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  reset_signals();
   for (const auto what : {RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NPROC}) {
     rlimit limit{};
     if (::getrlimit(what, &limit) != 0) continue;

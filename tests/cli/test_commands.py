@@ -101,6 +101,19 @@ def test_what_a_command_sees(bed):
     assert given(bed, "signals") == b"SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"
 
 
+def test_signals_that_libc_keeps_for_itself_are_not_ignored_either(bed):
+    # 32 and 33: signal() refuses them, and what runs the tests may have had them ignored.
+    ignoring = ("import ctypes, os, sys\n"
+                "action = (ctypes.c_ulong * 4)(1)\n"  # SIG_IGN
+                "for number in (32, 33):\n"
+                "    ctypes.CDLL(None).syscall(13, number, action, None, ctypes.c_ulong(8))\n"  # rt_sigaction
+                "os.execv(sys.argv[1], sys.argv[1:])\n")
+    done = bed.world.run(["/usr/bin/python3", "-c", ignoring, *bed.argv("command", "grep SigIgn /proc/self/status >signals")],
+                         user="jane")
+    assert done.stdout.startswith(b"delivered"), done
+    assert given(bed, "signals") == b"SigIgn:\t0000000000000000\n"
+
+
 SHELL = "() { :;}; touch /tmp/canary-%d; `touch /tmp/canary-%d` $(touch /tmp/canary-%d) ; | & touch canary" % ((os.getpid(),) * 3)
 
 
