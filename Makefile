@@ -19,7 +19,7 @@ CXXFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
 CXXFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CXXFLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -DNDEBUG
 CXXFLAGS_ALL = -std=c++20 $(CXXFLAGS_$(VARIANT)) $(HARDENING) $(WARNINGS) -MMD -MP -I. \
-  -DPOSTBAG_VERSION='"$(VERSION)"' $(call system_includes,libcurl openssl inih doctest) $(CXXFLAGS)
+  -DPOSTBAG_VERSION='"$(VERSION)"' $(call system_includes,libcurl openssl inih doctest gmime-3.0) $(CXXFLAGS)
 LDFLAGS_release := -pie -Wl,-z,relro,-z,now -static-libstdc++ -static-libgcc
 LDFLAGS_asan := -pie -fsanitize=address,undefined
 LDFLAGS_ALL = $(LDFLAGS_$(VARIANT)) $(LDFLAGS)
@@ -37,13 +37,17 @@ mailq_objects := $(call objects,$(call sources,mailq))
 spool_objects := $(call objects,$(call sources,spool))
 newaliases_objects := $(filter-out %/praliases_main.o,$(call objects,$(call sources,newaliases)))
 praliases_objects := $(filter-out %/main.o,$(call objects,$(call sources,newaliases)))
+mime_objects := $(call objects,mail/mime_main.cpp mail/mime_server.cpp mail/mime_wire.cpp)
+mail_objects := $(filter-out %/mime_main.o %/mime_server.o,$(call objects,$(call sources,mail)))
 unit_objects := $(call objects,$(shell find tests/unit -name '*.cpp' | sort))
-without_main = $(filter-out %/main.o %/praliases_main.o,$(1))
+without_main = $(filter-out %/main.o %/praliases_main.o %/mime_main.o,$(1))
 
-programs := $(addprefix $(B)/bin/,sendmail mailq newaliases praliases postbag-flush)
+programs := $(addprefix $(B)/bin/,sendmail mailq newaliases praliases postbag-flush mail postbag-mime)
 # Archives, not shared libraries: all but the flush start in a millisecond and link nothing but libc dynamically.
 INIH := $(shell $(PKG_CONFIG) --variable=libdir inih 2>/dev/null)/libinih.a
 CDB := -l:libcdb.a
+READLINE := -l:libreadline.a -l:libtinfo.a
+GMIME = $(shell $(PKG_CONFIG) --libs gmime-3.0 2>/dev/null)
 
 .PHONY: all help
 all: $(programs)
@@ -80,6 +84,8 @@ $(eval $(call program,mailq,$(mailq_objects),$(INIH)))
 $(eval $(call program,newaliases,$(newaliases_objects),$(INIH) $(CDB)))
 $(eval $(call program,praliases,$(praliases_objects),$(INIH) $(CDB)))
 $(eval $(call program,postbag-flush,$(spool_objects),$(INIH) $(CDB) -lcurl -lssl -lcrypto))
+$(eval $(call program,mail,$(mail_objects),$(INIH) $(READLINE)))
+$(eval $(call program,postbag-mime,$(mime_objects),$(GMIME)))
 
 # Where programs look for sendmail, and where its siblings look for each other.
 .PHONY: install uninstall
@@ -88,12 +94,14 @@ install: all
 	  $(DESTDIR)$(PREFIX)/libexec/postbag $(foreach n,1 5 8,$(DESTDIR)$(PREFIX)/share/man/man$(n))
 	install -m 755 $(B)/bin/sendmail $(DESTDIR)$(PREFIX)/sbin/sendmail
 	ln -sf ../sbin/sendmail $(DESTDIR)$(PREFIX)/lib/sendmail
-	install -m 755 $(addprefix $(B)/bin/,mailq newaliases praliases) $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(B)/bin/postbag-flush $(DESTDIR)$(PREFIX)/libexec/postbag/postbag-flush
+	install -m 755 $(addprefix $(B)/bin/,mailq newaliases praliases mail) $(DESTDIR)$(PREFIX)/bin
+	ln -sf mail $(DESTDIR)$(PREFIX)/bin/mailx
+	install -m 755 $(addprefix $(B)/bin/,postbag-flush postbag-mime) $(DESTDIR)$(PREFIX)/libexec/postbag
 	$(foreach page,$(wildcard man/*.[1-8]),install -m 644 $(page) $(DESTDIR)$(PREFIX)/share/man/man$(lastword $(subst ., ,$(page))) &&) true
 
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,sbin/sendmail lib/sendmail bin/mailq bin/newaliases bin/praliases libexec/postbag/postbag-flush)
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,sbin/sendmail lib/sendmail bin/mailq bin/newaliases bin/praliases bin/mail bin/mailx \
+	  libexec/postbag/postbag-flush libexec/postbag/postbag-mime)
 	rm -f $(foreach page,$(wildcard man/*.[1-8]),$(DESTDIR)$(PREFIX)/share/man/man$(lastword $(subst ., ,$(page)))/$(notdir $(page)))
 
 include tests/tests.mk

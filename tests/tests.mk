@@ -7,17 +7,19 @@ SECONDS ?= 60
 # What a program test uses of the benchmarks.
 relay_beds := $(addprefix $(B)/bench/,sink floor_relay)
 fuzz_names := $(basename $(notdir $(filter-out %/replay_main.cpp,$(wildcard tests/fuzz/*.cpp))))
-program_objects := $(call without_main,$(sendmail_objects) $(mailq_objects) $(newaliases_objects) $(spool_objects))
+program_objects := $(call without_main,$(sendmail_objects) $(mailq_objects) $(newaliases_objects) $(spool_objects) \
+  $(mail_objects) $(filter-out $(mail_objects),$(mime_objects)))
+test_libraries = $(INIH) $(CDB) -lcurl -lssl -lcrypto $(READLINE) $(GMIME)
 
 $(B)/tests/unit: $(unit_objects) $(program_objects) $(B)/lib.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(INIH) $(CDB) -lcurl -lssl -lcrypto -o $@
+	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(test_libraries) -o $@
 
 $(B)/tests/replay-%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay_main.o $(program_objects) $(B)/lib.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(INIH) $(CDB) -lcurl -lssl -lcrypto -o $@
+	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(test_libraries) -o $@
 
 $(B)/tests/faultrun: $(wildcard tests/crash/faultrun*)
 	@mkdir -p $(@D)
@@ -33,7 +35,7 @@ $(B)/tests/clock.so: tests/support/clock.c
 $(B)/tests/deliver: $(B)/obj/tests/support/deliver.o $(program_objects) $(B)/lib.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(INIH) $(CDB) -lcurl -lssl -lcrypto -o $@
+	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(test_libraries) -o $@
 
 .SECONDARY:
 .PHONY: tests
@@ -68,7 +70,7 @@ fuzzers: $(fuzz_names:%=$(B)/tests/fuzz-%)
 $(B)/tests/fuzz-%: $(B)/obj/tests/fuzz/%.o $(program_objects) $(B)/lib.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CXX) -fsanitize=fuzzer,address,undefined $(LDFLAGS) $^ $(INIH) $(CDB) -lcurl -lssl -lcrypto -o $@
+	$(Q)$(CXX) -fsanitize=fuzzer,address,undefined $(LDFLAGS) $^ $(test_libraries) -o $@
 
 .PHONY: lint
 lint:
