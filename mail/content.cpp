@@ -147,6 +147,34 @@ Entity attachment_entity(const Attachment& attachment, const Content& content) {
   return entity;
 }
 
+std::string quoted_printable(std::string_view text) {
+  constexpr char hex[] = "0123456789ABCDEF";
+  constexpr std::size_t longest = 76;
+  std::string out;
+  std::size_t column = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\n') {
+      out.push_back('\n');
+      column = 0;
+      continue;
+    }
+    const bool last = i + 1 == text.size() || text[i + 1] == '\n';
+    const bool blank = c == ' ' || c == '\t';
+    const bool plain = blank ? !last : c > ' ' && c < 0x7f && c != '=';
+    const std::size_t size = plain ? 1 : 3;
+    if (column + size > (last ? longest : longest - 1)) {
+      out.append("=\n");
+      column = 0;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    if (plain) out.push_back(c);
+    else out.append({'=', hex[byte >> 4], hex[byte & 15]});
+    column += size;
+  }
+  return out;
+}
+
 std::string type_of_name(std::string_view name) {
   const auto dot = name.rfind('.');
   if (dot == std::string_view::npos) return {};

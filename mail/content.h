@@ -44,6 +44,10 @@ Entity text_entity(std::string_view type, const Content& content);
 /// How an attachment is sent. Text goes as such only where nothing changes it on the way.
 Entity attachment_entity(const Attachment& attachment, const Content& content);
 
+/// Quoted-printable (RFC 2045 section 6.7) of a whole text: LF ends lines, a CR is a byte like any
+/// other. An unfinished last line stays one.
+std::string quoted_printable(std::string_view text);
+
 /// The type that goes with a file name's extension: of a small table, else of /etc/mime.types;
 /// empty if neither knows it.
 std::string type_of_name(std::string_view name);

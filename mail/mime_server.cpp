@@ -1,6 +1,7 @@
 #include "mail/mime_server.h"
 
 #include <gmime/gmime.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -40,6 +41,13 @@ std::string_view view(const char* text) { return text ? std::string_view(text) :
 Ref<GMimeStream> stream_of(int descriptor) {
   Ref<GMimeStream> stream(g_mime_stream_fs_new(descriptor));
   g_mime_stream_fs_set_owner(GMIME_STREAM_FS(stream.get()), FALSE);
+  return stream;
+}
+
+// The same for output, which may be a pipe and is never sought in.
+Ref<GMimeStream> sink_of(int descriptor) {
+  Ref<GMimeStream> stream(g_mime_stream_pipe_new(descriptor));
+  g_mime_stream_pipe_set_owner(GMIME_STREAM_PIPE(stream.get()), FALSE);
   return stream;
 }
 
@@ -278,7 +286,7 @@ Result<> extract(int message_fd, std::string_view number, int output) {
   TRY_LET(message, parsed(message_fd));
   GMimeObject* const object = find(message.get(), number);
   if (!object) return Error{Kind::no_input, cat(number, ": no such part")};
-  const auto stream = stream_of(output);
+  const auto stream = sink_of(output);
   ssize_t written = 0;
   if (GMIME_IS_PART(object)) {
     if (GMimeDataWrapper* const content = g_mime_part_get_content(GMIME_PART(object)))
@@ -306,16 +314,27 @@ Ref<GMimeObject> part_of(const Entity& entity, int descriptor) {
   if (entity.attachment) {
     g_mime_object_set_disposition(object, "attachment");
     if (!entity.name.empty()) g_mime_part_set_filename(part.get(), entity.name.c_str());
-    // Old readers look for the name here, and know RFC 2047 at best.
+    // Old readers look for the name here, and know RFC 2047 at best, whose words are short.
     GMimeParam* const name = g_mime_param_list_get_parameter(
         g_mime_content_type_get_parameters(g_mime_object_get_content_type(object)), "name");
-    if (name) g_mime_param_set_encoding_method(name, GMIME_PARAM_ENCODING_METHOD_RFC2047);
+    if (name && entity.name.size() < 45)
+      g_mime_param_set_encoding_method(name, GMIME_PARAM_ENCODING_METHOD_RFC2047);
   }
   const auto stream = stream_of(descriptor);
-  const Ref<GMimeDataWrapper> content(
-      g_mime_data_wrapper_new_with_stream(stream.get(), GMIME_CONTENT_ENCODING_DEFAULT));
+  const Ref<GMimeDataWrapper> content(g_mime_data_wrapper_new_with_stream(
+      stream.get(), entity.encoded ? encoding : GMIME_CONTENT_ENCODING_DEFAULT));
   g_mime_part_set_content(part.get(), content.get());
   return Ref<GMimeObject>(GMIME_OBJECT(part.release()));
+}
+
+// GMime would read it of a file that we have given up.
+std::string boundary() {
+  char random[18] = {};
+  std::size_t got = 0;
+  while (got < sizeof random)  // a signal may cut it short
+    if (const auto more = ::getrandom(random + got, sizeof random - got, 0); more > 0)
+      got += static_cast<std::size_t>(more);
+  return cat("=_", base::base64(std::string_view(random, sizeof random)));
 }
 
 struct Source {
@@ -329,6 +348,7 @@ Result<> build(const std::vector<Source>& sources, int output) {
   Ref<GMimeObject> top = part_of(sources[0].entity, sources[0].content.number());
   if (sources.size() > 1) {
     const Ref<GMimeMultipart> mixed(g_mime_multipart_new_with_subtype("mixed"));
+    g_mime_multipart_set_boundary(mixed.get(), boundary().c_str());
     g_mime_multipart_add(mixed.get(), top.get());
     for (std::size_t i = 1; i < sources.size(); ++i) {
       const auto part = part_of(sources[i].entity, sources[i].content.number());
@@ -336,7 +356,7 @@ Result<> build(const std::vector<Source>& sources, int output) {
     }
     top.reset(GMIME_OBJECT(g_object_ref(mixed.get())));
   }
-  const auto stream = stream_of(output);
+  const auto stream = sink_of(output);
   if (g_mime_stream_write_string(stream.get(), "MIME-Version: 1.0\n") < 0 ||
       g_mime_object_write_to_stream(top.get(), nullptr, stream.get()) < 0 ||
       g_mime_stream_flush(stream.get()) < 0)

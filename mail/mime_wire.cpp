@@ -119,15 +119,15 @@ base::Result<std::optional<Packet>> receive_packet(int channel, int seconds) {
 
 void append_entity(const Entity& entity, WireWriter& out) {
   out.text(entity.type).text(entity.charset).text(entity.encoding).text(entity.name);
-  out.number(entity.attachment ? 1 : 0);
+  out.number(entity.attachment).number(entity.encoded);
 }
 
 std::optional<Entity> read_entity(WireReader& in) {
   const auto type = in.text(), charset = in.text(), encoding = in.text(), name = in.text();
-  const auto attachment = in.number();
-  if (!attachment) return std::nullopt;
+  const auto attachment = in.number(), encoded = in.number();
+  if (!encoded) return std::nullopt;
   return Entity{std::string(*type), std::string(*charset), std::string(*encoding),
-                std::string(*name), *attachment != 0};
+                std::string(*name), *attachment != 0,      *encoded != 0};
 }
 
 }  // namespace reader

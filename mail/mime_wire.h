@@ -68,6 +68,7 @@ struct Entity {
   std::string encoding;     ///< "7bit", "8bit", "quoted-printable", "base64"
   std::string name;         ///< of an attachment; UTF-8
   bool attachment = false;  ///< Content-Disposition: attachment
+  bool encoded = false;     ///< the content is encoded already
 };
 void append_entity(const Entity& entity, WireWriter& out);
 std::optional<Entity> read_entity(WireReader& in);
