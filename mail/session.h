@@ -54,10 +54,11 @@ enum Mark : std::uint16_t {
   preserved = 16,  ///< `hold`
   is_new = 32,     ///< came since the last session
   is_read = 64,
-  printed = 128,    ///< `next` goes on behind it
-  replied = 256,    ///< gets the flag `answered`
-  flag_mark = 512,  ///< gets the flag `flagged`
-  changed = 1024,   ///< its status is to be written
+  printed = 128,      ///< `next` goes on behind it
+  replied = 256,      ///< gets the flag `answered`
+  flag_mark = 512,    ///< gets the flag `flagged`
+  changed = 1024,     ///< its status is to be written
+  flag_taken = 2048,  ///< loses the flag `flagged`
 };
 using Marks = std::uint16_t;
 
@@ -84,7 +85,7 @@ struct Session {
   FieldList shown, stored,
       forwarded;  ///< ignore/retain, saveignore/saveretain, fwdignore/fwdretain
   std::unique_ptr<Input> input;
-  Mime mime;
+  Mime mime{std::string()};
   base::Time (*clock)() = nullptr;
 
   // The open mailbox; no folder: none is open.
