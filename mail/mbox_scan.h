@@ -1,7 +1,7 @@
 // mbox_scan.h - where the messages of an mbox begin, found at the speed of memory: the text between
-// them is only searched for "\nFrom ", and of each header no more is looked at than its Status.
-// What begins a message is what store::MboxScanner says (lib/store/mbox.h); the two agree on any
-// bytes.
+// them is only searched for the start of a From_ line, and of each header no more is looked at than
+// its Status. What begins a message is what store::MboxScanner says (lib/store/mbox.h); the two
+// agree on any bytes.
 #pragma once
 
 #include <cstdint>

@@ -26,6 +26,20 @@ Kind kind_of(std::string_view line) {
   return base::iequals(name, "X-Status") ? Kind::extended : Kind::other;
 }
 
+// Whether a line begins a field. A table decides nearly all cases; rfc knows the rest.
+constexpr auto name_bytes = [] {
+  std::array<bool, 256> table{};
+  for (std::size_t c = '!'; c <= '~'; ++c) table[c] = c != ':';
+  return table;
+}();
+
+bool is_field(std::string_view line) {
+  std::size_t length = 0;
+  while (length < line.size() && name_bytes[static_cast<unsigned char>(line[length])]) ++length;
+  if (length > 0 && length < line.size() && line[length] == ':') return true;
+  return rfc::field_name_length(line) > 0;
+}
+
 std::string_view body_of(std::string_view line) {
   return base::trim(line.substr(line.find(':') + 1));
 }
@@ -118,7 +132,7 @@ HeaderLine header_line_kind(std::string_view line, bool first) {
   if (line[0] == ' ' || line[0] == '\t')
     return first ? HeaderLine::other : HeaderLine::continuation;
   if (line.starts_with(">From ")) return HeaderLine::field;
-  return rfc::field_name_length(line) > 0 ? HeaderLine::field : HeaderLine::other;
+  return is_field(line) ? HeaderLine::field : HeaderLine::other;
 }
 
 Flags status_letters(std::string_view line) {
