@@ -84,7 +84,7 @@ struct Session {
   FieldList shown, stored,
       forwarded;  ///< ignore/retain, saveignore/saveretain, fwdignore/fwdretain
   std::unique_ptr<Input> input;
-  Mime mime;
+  Mime mime{std::string()};
   base::Time (*clock)() = nullptr;
 
   // The open mailbox; no folder: none is open.
