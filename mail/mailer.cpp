@@ -9,7 +9,11 @@
 #include <cerrno>
 
 #include "lib/base/fd.h"
+#include "lib/base/main.h"
 #include "lib/base/text.h"
+#include "mail/input.h"
+#include "mail/run.h"
+#include "mail/words.h"
 
 namespace reader {
 
@@ -30,13 +34,20 @@ std::vector<char*> pointers(const std::vector<std::string>& first,
   return result;
 }
 
-// What the child gets: the message as 0, a file for its complaints as 2, signals as usual.
+// What the child gets in the place of ours; -1: ours.
+struct Plumbing {
+  int input = -1, output = -1, complaints = -1;
+};
+
 class Start {
  public:
-  Start(int input, int complaints) {
+  explicit Start(const Plumbing& plumbing) {
     ::posix_spawn_file_actions_init(&actions_);
-    ::posix_spawn_file_actions_adddup2(&actions_, input, STDIN_FILENO);
-    ::posix_spawn_file_actions_adddup2(&actions_, complaints, STDERR_FILENO);
+    const std::pair<int, int> pipes[] = {{plumbing.input, STDIN_FILENO},
+                                         {plumbing.output, STDOUT_FILENO},
+                                         {plumbing.complaints, STDERR_FILENO}};
+    for (const auto& [from, to] : pipes)
+      if (from >= 0) ::posix_spawn_file_actions_adddup2(&actions_, from, to);
     ::posix_spawnattr_init(&attributes_);
     sigset_t usual;
     ::sigemptyset(&usual);
@@ -67,7 +78,7 @@ class Start {
 Result<int> wait_for(pid_t child) {
   int status = 0;
   while (::waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) return base::system_error(Kind::os, "sendmail", "wait", errno);
+    if (errno != EINTR) return base::system_error(Kind::os, "child", "wait", errno);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -85,28 +96,53 @@ std::string on_one_line(std::string_view words, std::string_view name) {
 
 }  // namespace
 
+Result<Mailer> mailer_of(const Session& session) {
+  std::string command = session.variables.text("sendmail");
+  if (command.empty()) command = session.variables.text("mta");
+  if (command.starts_with("file://")) command.erase(0, 7);
+  if (command.find("://") != std::string::npos)
+    return Error{Kind::config, cat(base::printable(command, 200), ": mta: not a program")};
+  Mailer mailer{split_words(command), session.environment.all};
+  if (mailer.command.empty()) mailer.command = {session.programs.sendmail};
+  return mailer;
+}
+
 Result<Finished> run_mailer(const Mailer& mailer, const std::vector<std::string>& arguments,
                             int input) {
   const Fd complaints(::memfd_create("complaints", MFD_CLOEXEC));
-  if (!complaints) return base::system_error("sendmail", "make a temporary file", errno);
-  Start start(input, complaints.number());
+  if (!complaints) return base::system_error(mailer.command[0], "make a temporary file", errno);
+  Start start({.input = input, .complaints = complaints.number()});
   TRY_LET(child,
           start.spawn(pointers(mailer.command, arguments), pointers(mailer.environment, {})));
   Finished finished;
   TRY_LET(status, wait_for(child));
   finished.status = status;
   char buffer[65536];
-  TRY_LET(size, base::read_at(complaints.number(), buffer, 0, "sendmail"));
+  TRY_LET(size, base::read_at(complaints.number(), buffer, 0, mailer.command[0]));
   finished.words.assign(buffer, size);
   return finished;
 }
 
-Error mailer_error(const std::string& name, const Finished& finished) {
+Error mailer_error(const Mailer& mailer, const Finished& finished) {
+  const auto& path = mailer.command[0];
+  const std::string name = path.substr(path.rfind('/') + 1);
   const std::string words = on_one_line(finished.words, name);
   const std::string how = finished.status > 128 ? cat("killed by signal ", finished.status - 128)
                                                 : cat("exit status ", finished.status);
   return Error{static_cast<Kind>(finished.status),
                words.empty() ? cat(name, ": ", how) : cat(name, ": ", words, " (", how, ")")};
+}
+
+Result<int> run_filter(const Session& session, std::string_view command, int input, int output) {
+  base::flush_output();
+  if (input >= 0 && ::lseek(input, 0, SEEK_SET) < 0)
+    return base::system_error(Kind::io, "letter", "seek", errno);
+  Start start({.input = input, .output = output});
+  TRY_LET(child, start.spawn(pointers({shell_of(session), "-c", std::string(command)}, {}),
+                             pointers(session.environment.all, {})));
+  auto status = wait_for(child);
+  (void)take_interrupt();  // it was the command's
+  return status;
 }
 
 }  // namespace reader

@@ -94,18 +94,18 @@ std::string type_field(const Letter& letter, const BodyFacts& facts, std::string
   return cat(type, "; charset=", charset);
 }
 
-Entity::Encoding wanted_encoding(std::string_view type, const BodyFacts& facts) {
+BodyEntity::Encoding wanted_encoding(std::string_view type, const BodyFacts& facts) {
   const bool composite =
       base::istarts_with(type, "multipart/") || base::istarts_with(type, "message/");
-  if (facts.plain() || composite) return Entity::Encoding::none;
-  return base::istarts_with(type, "text/") ? Entity::Encoding::quoted_printable
-                                           : Entity::Encoding::base64;
+  if (facts.plain() || composite) return BodyEntity::Encoding::none;
+  return base::istarts_with(type, "text/") ? BodyEntity::Encoding::quoted_printable
+                                           : BodyEntity::Encoding::base64;
 }
 
 }  // namespace
 
-Entity entity_of(const Letter& letter, const BodyFacts& facts, std::string_view legacy) {
-  Entity entity;
+BodyEntity entity_of(const Letter& letter, const BodyFacts& facts, std::string_view legacy) {
+  BodyEntity entity;
   const std::string type = type_field(letter, facts, legacy);
   const auto* version = author_field(letter, "MIME-Version");
   const auto* given = author_field(letter, "Content-Transfer-Encoding");
@@ -114,8 +114,8 @@ Entity entity_of(const Letter& letter, const BodyFacts& facts, std::string_view 
   std::string encoding = facts.eight_bit ? "8bit" : "7bit";
   if (encoded) encoding = *given;
   else entity.encoding = wanted_encoding(type, facts);
-  if (entity.encoding == Entity::Encoding::quoted_printable) encoding = "quoted-printable";
-  if (entity.encoding == Entity::Encoding::base64) encoding = "base64";
+  if (entity.encoding == BodyEntity::Encoding::quoted_printable) encoding = "quoted-printable";
+  if (entity.encoding == BodyEntity::Encoding::base64) encoding = "base64";
   entity.header = cat("MIME-Version: ", version != nullptr ? *version : "1.0",
                       "\nContent-Type: ", rfc::encoded_text(type),
                       "\nContent-Transfer-Encoding: ", encoding, "\n");
@@ -138,13 +138,14 @@ Result<> append_encoded(int body, Scratch& message) {
   return message.append(out);
 }
 
-Result<> append_body(const Letter& letter, Entity::Encoding encoding, Scratch& message) {
+Result<> append_body(const Letter& letter, BodyEntity::Encoding encoding, Scratch& message) {
   if (!letter.body) return {};
   const int body = letter.body.number();
   switch (encoding) {
-    case Entity::Encoding::quoted_printable: return append_encoded<QuotedPrintable>(body, message);
-    case Entity::Encoding::base64: return append_encoded<Base64>(body, message);
-    case Entity::Encoding::none: break;
+    case BodyEntity::Encoding::quoted_printable:
+      return append_encoded<QuotedPrintable>(body, message);
+    case BodyEntity::Encoding::base64: return append_encoded<Base64>(body, message);
+    case BodyEntity::Encoding::none: break;
   }
   return message.append_file(body);
 }

@@ -24,12 +24,12 @@ base::Result<> adopt_fields(Letter& letter);
 
 /// How a body travels, and the MIME fields that say so. Those of the author count: theirs is the
 /// type; a charset is added where text has none.
-struct Entity {
+struct BodyEntity {
   enum class Encoding { none, quoted_printable, base64 };
   Encoding encoding = Encoding::none;
   std::string header;  ///< "MIME-Version: 1.0\n…"
 };
-Entity entity_of(const Letter& letter, const BodyFacts& facts, std::string_view legacy_charset);
+BodyEntity entity_of(const Letter& letter, const BodyFacts& facts, std::string_view legacy_charset);
 /// What 8-bit text that is not UTF-8 is: ttycharset, the locale's charset, or "unknown-8bit".
 std::string legacy_charset(const Session& session);
 

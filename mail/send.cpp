@@ -11,7 +11,6 @@
 #include "mail/mailer.h"
 #include "mail/outgoing.h"
 #include "mail/scratch.h"
-#include "mail/words.h"
 
 namespace reader {
 
@@ -26,22 +25,6 @@ using base::Result;
 // More would not fit on a command line: E2BIG comes at a quarter of the stack's limit, the
 // environment among it.
 constexpr std::size_t most_argument_bytes = 256 * 1024;
-
-Result<Mailer> mailer_of(const Session& session) {
-  std::string command = session.variables.text("sendmail");
-  if (command.empty()) command = session.variables.text("mta");
-  if (command.starts_with("file://")) command.erase(0, 7);
-  if (command.find("://") != std::string::npos)
-    return Error{Kind::config, cat(base::printable(command, 200), ": mta: not a program")};
-  Mailer mailer{split_words(command), session.environment.all};
-  if (mailer.command.empty()) mailer.command = {session.programs.sendmail};
-  return mailer;
-}
-
-std::string program_name(const Mailer& mailer) {
-  const auto& path = mailer.command[0];
-  return path.substr(path.rfind('/') + 1);
-}
 
 // A letter on its way: what is left of it when something fails.
 class Sending {
@@ -118,7 +101,7 @@ class Sending {
 
   Result<> to_sendmail(const Mailer& mailer, bool many) {
     TRY_LET(finished, run_mailer(mailer, arguments(many), message_.number()));
-    if (finished.status != 0) return mailer_error(program_name(mailer), finished);
+    if (finished.status != 0) return mailer_error(mailer, finished);
     // It took the message; what it has to say is for the person all the same.
     (void)base::write_all(STDERR_FILENO, finished.words, "standard error");
     return {};
@@ -170,7 +153,7 @@ class Sending {
       if (::lseek(message_.number(), 0, SEEK_SET) != 0)
         return base::system_error(Kind::io, "letter", "seek", errno);
       TRY_LET(finished, run_mailer(shell, {}, message_.number()));
-      if (finished.status != 0) return mailer_error(base::printable(command, 200), finished);
+      if (finished.status != 0) return mailer_error({{command}, {}}, finished);
     }
     if (::lseek(message_.number(), 0, SEEK_SET) != 0)
       return base::system_error(Kind::io, "letter", "seek", errno);

@@ -168,7 +168,27 @@ Result<int> send_piped(Session& session, const Invocation& invocation, Letter le
   return 0;
 }
 
+// A newcomer does not know how a letter ends; whoever has settings does.
+void hint(const Session& session) {
+  const auto rc = session.environment.mailrc.value_or(cat(session.person.home, "/.mailrc"));
+  const bool settled = session.environment.mailrc || ::access(rc.c_str(), F_OK) == 0;
+  if (!session.terminal.input || !session.terminal.output || settled) return;
+  base::print(session.variables.is_set("dot")
+                  ? "(Write your letter; a dot alone on a line or Ctrl-D sends it, ~? helps.)\n"
+                  : "(Write your letter; Ctrl-D sends it, ~? helps.)\n");
+}
+
 Result<int> send_composed(Session& session, const Invocation& invocation, Letter letter) {
+  session.input = session.terminal.input ? terminal_input({}, "") : plain_input(STDIN_FILENO);
+  session.escapes = invocation.escapes || invocation.interactive;
+  if (!invocation.quoted_file.empty()) {
+    Scratch start(session.environment.tmp);
+    TRY(append_named(invocation.quoted_file, start));
+    TRY_LET(body, std::move(start).finish());
+    letter.body = std::move(body);
+  }
+  catch_interrupts();
+  hint(session);
   TRY_LET(composed, compose(session, letter, {}));
   if (composed == Composed::aborted) return 1;
   if (composed == Composed::empty && letter.attachments.empty()) {
@@ -182,6 +202,7 @@ Result<int> send_composed(Session& session, const Invocation& invocation, Letter
 }  // namespace
 
 Result<int> send_mail(Session& session, const Invocation& invocation) {
+  session.sending = true;
   start_up(session, invocation);
   set_variables(session, invocation);
   TRY_LET(letter, letter_of(invocation));

@@ -100,6 +100,8 @@ struct Session {
   std::size_t screen = 0;            ///< of the list of headers: index of its first line
   std::string last_command;          ///< for `bang`
 
+  bool escapes = false;  ///< -~, -I: command escapes though no person types
+
   std::string text_when_left;  ///< "Held 3 messages in …", for the end
   int status = 0;              ///< the exit status so far
 };
