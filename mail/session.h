@@ -114,6 +114,8 @@ struct Session {
   unsigned sourcing = 0;                    ///< depth of the files of commands that are read
   std::set<std::string, std::less<>> told;  ///< remarks on start-up files, each told once
 
+  bool escapes = false;  ///< -~, -I: command escapes though no person types
+
   std::string text_when_left;  ///< "Held 3 messages in …", for the end
   int status = 0;              ///< the exit status so far
 };
