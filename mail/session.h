@@ -91,7 +91,7 @@ struct Session {
   FieldList shown, stored,
       forwarded;  ///< ignore/retain, saveignore/saveretain, fwdignore/fwdretain
   std::unique_ptr<Input> input;
-  Mime mime;
+  Mime mime{std::string()};
   base::Time (*clock)() = nullptr;
 
   // The open mailbox; no folder: none is open.
@@ -113,6 +113,8 @@ struct Session {
   std::vector<Condition> conditions;        ///< `if`s that are open
   unsigned sourcing = 0;                    ///< depth of the files of commands that are read
   std::set<std::string, std::less<>> told;  ///< remarks on start-up files, each told once
+
+  bool escapes = false;  ///< -~, -I: command escapes though no person types
 
   std::string text_when_left;  ///< "Held 3 messages in …", for the end
   int status = 0;              ///< the exit status so far
