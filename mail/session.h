@@ -54,10 +54,11 @@ enum Mark : std::uint16_t {
   preserved = 16,  ///< `hold`
   is_new = 32,     ///< came since the last session
   is_read = 64,
-  printed = 128,    ///< `next` goes on behind it
-  replied = 256,    ///< gets the flag `answered`
-  flag_mark = 512,  ///< gets the flag `flagged`
-  changed = 1024,   ///< its status is to be written
+  printed = 128,      ///< `next` goes on behind it
+  replied = 256,      ///< gets the flag `answered`
+  flag_mark = 512,    ///< gets the flag `flagged`
+  changed = 1024,     ///< its status is to be written
+  flag_taken = 2048,  ///< loses the flag `flagged`
 };
 using Marks = std::uint16_t;
 
@@ -74,6 +75,12 @@ struct Groups {
   std::vector<std::string> alternates;
 };
 
+/// An `if` whose `endif` has not come yet.
+struct Condition {
+  bool holds = false;  ///< the branch at hand is carried out
+  bool spent = false;  ///< no later branch is
+};
+
 struct Session {
   Person person;
   Environment environment;
@@ -84,7 +91,7 @@ struct Session {
   FieldList shown, stored,
       forwarded;  ///< ignore/retain, saveignore/saveretain, fwdignore/fwdretain
   std::unique_ptr<Input> input;
-  Mime mime;
+  Mime mime{std::string()};
   base::Time (*clock)() = nullptr;
 
   // The open mailbox; no folder: none is open.
@@ -99,6 +106,15 @@ struct Session {
   std::size_t dot = 0;               ///< index of the current message
   std::size_t screen = 0;            ///< of the list of headers: index of its first line
   std::string last_command;          ///< for `bang`
+  std::string last_search;           ///< what `/` alone stands for
+
+  // Commands.
+  bool sending = false;                     ///< what `if s` asks
+  std::vector<Condition> conditions;        ///< `if`s that are open
+  unsigned sourcing = 0;                    ///< depth of the files of commands that are read
+  std::set<std::string, std::less<>> told;  ///< remarks on start-up files, each told once
+
+  bool escapes = false;  ///< -~, -I: command escapes though no person types
 
   std::string text_when_left;  ///< "Held 3 messages in …", for the end
   int status = 0;              ///< the exit status so far
