@@ -76,6 +76,9 @@ void close_folder(Session& session) {
   session.folder.reset();
   session.marks.clear();
   session.order.clear();
+  session.depth.clear();
+  session.found.clear();
+  session.sorted_by.clear();
   session.dot = session.screen = 0;
 }
 

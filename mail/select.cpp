@@ -76,6 +76,8 @@ constexpr Modifier modifiers[] = {
      [](const Session& s, std::size_t i) {
        return marked(s, i, Mark::replied) || (s.folder->flags(i) & Flag::answered) != 0;
      }},
+    {'m', [](const Session& s,
+             std::size_t i) { return std::binary_search(s.found.begin(), s.found.end(), i); }},
     {'t', [](const Session& s, std::size_t i) { return (s.folder->flags(i) & Flag::draft) != 0; }},
 };
 

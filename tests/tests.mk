@@ -96,7 +96,7 @@ demo:
 	@$(MAKE) --no-print-directory all
 	@tests/support/demo.sh $(B)/bin
 
-bench_programs := $(addprefix $(B)/bench/,pairs floor_submit floor_list floor_deliver make_spool raw_sender) $(relay_beds)
+bench_programs := $(addprefix $(B)/bench/,pairs floor_submit floor_list floor_deliver floor_scan take_all make_spool raw_sender) $(relay_beds)
 
 $(B)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
