@@ -131,14 +131,11 @@ class Exchange {
 };
 }  // namespace
 
-Program shell_command(std::string_view command, const std::vector<std::string>& environment,
-                      const std::vector<std::string>& words) {
-  Program program{{"/bin/sh", "-c", std::string(command), "sh"}, environment};
-  program.arguments.insert(program.arguments.end(), words.begin(), words.end());
-  return program;
+Program shell_command(std::string_view command, const std::vector<std::string>& environment) {
+  return {{"/bin/sh", "-c", std::string(command)}, environment};
 }
 
-Result<int> run_program(const Program& program, std::string_view input) {
+Result<int> run_fed(const Program& program, std::string_view input) {
   TRY_LET(pipe, open_pipe());
   const Interrupts interrupts;
   TRY_LET(child, start(program, {.input = pipe.read.number()}));
@@ -146,12 +143,6 @@ Result<int> run_program(const Program& program, std::string_view input) {
   // SIGPIPE is ignored (run_main); who has read enough is right.
   (void)base::write_all(pipe.write.number(), input, "pipe");
   pipe.write.reset();
-  return wait_for(child);
-}
-
-Result<int> run_program(const Program& program) {
-  const Interrupts interrupts;
-  TRY_LET(child, start(program, {}));
   return wait_for(child);
 }
 

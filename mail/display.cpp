@@ -50,7 +50,8 @@ std::string displayed_field(std::string_view field, std::size_t name_length, con
 
 std::string part_line(const MimePart& part, const Look& look) {
   std::string line = "[--";
-  if (!part.number.empty()) line.append(cat(" ", part.number));
+  // The only part of a message is its part 1 for who asks for it.
+  line.append(cat(" ", part.number.empty() ? "1" : part.number));
   if (!part.name.empty()) line.append(cat(" ", displayable(part.name), ","));
   line.append(cat(" ", displayable(part.type)));
   if (part.size > 0) line.append(cat(", ", size_text(part.size)));

@@ -71,8 +71,10 @@ class Folder {
   };
   enum class WhenEmpty { keep, remove };
   virtual base::Result<Left> commit(std::span<const Verdict> verdicts, WhenEmpty when_empty) = 0;
-  /// Whether anything that commit() would write differs from what is there.
+  /// Whether it may not be written.
   virtual bool read_only() const = 0;
+  /// What a person should know of it ("PATH: …"), one line without its LF, or nothing.
+  virtual std::string remark() const = 0;
 };
 
 /// Who opens folders, and where the journals of unfinished rewrites lie.

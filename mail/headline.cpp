@@ -53,6 +53,14 @@ bool all_own(const Session& session, std::string_view list) {
   return true;
 }
 
+// Answers are set in below what they answer, not so far that no room is left for the subject.
+std::string thread_mark(const Session& session, std::size_t index) {
+  constexpr std::uint32_t deepest = 8;
+  const auto depth = index < session.depth.size() ? session.depth[index] : 0;
+  if (depth == 0) return {};
+  return cat(std::string(2 * std::size_t{std::min(depth, deepest) - 1}, ' '), "`-> ");
+}
+
 std::string number(std::uint64_t value, std::size_t columns) {
   return right(std::to_string(value), columns);
 }
@@ -109,7 +117,7 @@ Result<std::string> headline(Session& session, std::size_t index) {
           number(index + 1, 3), name.recipients ? " TO " : " ",
           left(who, name.recipients ? recipient_columns : name_columns), "  ",
           right(std::string(cut_to_width(date, date_columns)), date_columns), " ", number(lines, 4),
-          "/", size, " ", subject_of(header));
+          "/", size, " ", thread_mark(session, index), subject_of(header));
   const auto columns = session.terminal.output ? session.terminal.columns : 80;
   return for_charset(cut_to_width(line, static_cast<std::size_t>(std::max(columns, 1))),
                      session.terminal.charset) +

@@ -38,12 +38,17 @@ std::vector<std::string> pager_environment(const Session& session) {
 }  // namespace
 
 void page(Session& session, std::string_view text) {
-  if (!is_long(session, text)) {
+  if (is_long(session, text)) page_always(session, text);
+  else base::print(text);
+}
+
+void page_always(Session& session, std::string_view text) {
+  if (!session.terminal.output) {
     base::print(text);
     return;
   }
   base::flush_output();
-  const auto result = run_program(shell_command(pager(session), pager_environment(session)), text);
+  const auto result = run_fed(shell_command(pager(session), pager_environment(session)), text);
   // Without a pager (the shell says which it has not found) the text is shown all the same.
   if (!result || result.value() == 127 || result.value() == 126) base::print(text);
 }

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "lib/base/text.h"
+#include "mail/case_fold.h"
 #include "mail/fields.h"
 #include "mail/input.h"
 #include "mail/summary_name.h"
@@ -75,18 +76,20 @@ constexpr Modifier modifiers[] = {
      [](const Session& s, std::size_t i) {
        return marked(s, i, Mark::replied) || (s.folder->flags(i) & Flag::answered) != 0;
      }},
+    {'m', [](const Session& s,
+             std::size_t i) { return std::binary_search(s.found.begin(), s.found.end(), i); }},
     {'t', [](const Session& s, std::size_t i) { return (s.folder->flags(i) & Flag::draft) != 0; }},
 };
 
 /// A name or `/string` of a list, ready to be compared.
 struct Pattern {
   std::string field;  // of `/field:string`; "subject"; empty: it is an address
-  std::string text;
+  std::string text;   // case_folded()
 };
 
 bool in_field(std::string_view header, std::string_view name, std::string_view text) {
   const auto body = field_body(header, name);
-  return body && base::ifind(readable(*body), text) != std::string_view::npos;
+  return body && contains_folded(readable(*body), text);
 }
 
 bool matches_field(std::string_view header, const Pattern& pattern) {
@@ -196,7 +199,7 @@ class Selection {
     if (start_) return mistake("Non-numeric second argument");
     if (star_) return mistake("Can't mix \"*\" with anything");
     if (word[0] == ':') return take_modifier(word);
-    const auto typed = from_charset(word, session_.terminal.charset);
+    const auto typed = case_folded(from_charset(word, session_.terminal.charset));
     names_.push_back(word);
     patterns_.push_back(word[0] == '/' ? subject(typed.substr(1)) : Pattern{"", typed});
     return {};
@@ -247,8 +250,7 @@ class Selection {
     return std::any_of(patterns_.begin(), patterns_.end(), [&](const Pattern& pattern) {
       if (!pattern.field.empty() || pattern.text.empty()) return false;
       if (by_login) return base::iequals(login_of(pattern.text), login_of(name.text));
-      return base::ifind(name.text, pattern.text) != std::string::npos ||
-             base::ifind(from, pattern.text) != std::string::npos;
+      return contains_folded(name.text, pattern.text) || contains_folded(from, pattern.text);
     });
   }
 

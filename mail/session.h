@@ -103,6 +103,9 @@ struct Session {
   bool read_only = false;            ///< -R
   std::vector<Marks> marks;          ///< one a message
   std::vector<std::uint32_t> order;  ///< sorted: indexes as they are listed; empty: by number
+  std::vector<std::uint32_t> depth;  ///< of each message in its thread; empty: no threads
+  std::string sorted_by;             ///< the word given to `sort`; empty: arrival
+  std::vector<std::size_t> found;    ///< what `search` found, ascending
   std::size_t dot = 0;               ///< index of the current message
   std::size_t screen = 0;            ///< of the list of headers: index of its first line
   std::string last_command;          ///< for `bang`

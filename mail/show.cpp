@@ -3,6 +3,7 @@
 
 #include "lib/base/text.h"
 #include "mail/display.h"
+#include "mail/html.h"
 #include "mail/html_filter.h"
 #include "mail/terminal.h"
 
@@ -45,6 +46,18 @@ std::string body_text(Session& session, const std::string& text, const FieldList
                          [&](const std::string& html) { return readable_html(session, html); });
 }
 }  // namespace
+
+Result<std::string> readable_text(Session& session, std::size_t index) {
+  TRY_LET(text, session.folder->text(index));
+  const auto start = body_start(text);
+  if (plain_message(std::string_view(text).substr(0, start)))
+    return from_charset(std::string_view(text).substr(start), {});
+  TRY_LET(message, session.mime.read(text));
+  std::string out;
+  for (const auto& part : message.parts)
+    if (part.shown) out += part.type == "text/html" ? html_text(part.text) : part.text;
+  return out;
+}
 
 Result<std::string> message_text(Session& session, std::size_t index, const FieldList& fields) {
   const Look look{session.terminal.colour && !session.variables.is_set("nocolour")};

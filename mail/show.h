@@ -18,7 +18,13 @@ base::Result<std::string> headline(Session& session, std::size_t index);
 base::Result<std::string> message_text(Session& session, std::size_t index,
                                        const FieldList& fields);
 
+/// What a message says, UTF-8 and not fit for a terminal: its shown parts, HTML as text. For
+/// searching. Errors: data, unavailable, io.
+base::Result<std::string> readable_text(Session& session, std::size_t index);
+
 /// Print text; where it is longer than `crt` says and a person looks, through PAGER.
 void page(Session& session, std::string_view text);
+/// The same whatever its length.
+void page_always(Session& session, std::string_view text);
 
 }  // namespace reader

@@ -43,10 +43,16 @@ $(B)/tests/mime: $(B)/obj/tests/support/mime.o $(program_objects) $(B)/lib.a
 	$(call say,LINK)
 	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(test_libraries) -o $@
 
+# What a reader does to a mailbox, to be watched alone.
+$(B)/tests/mailbox_driver: $(B)/obj/tests/support/mailbox_driver.o $(program_objects) $(B)/lib.a
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(test_libraries) -o $@
+
 .SECONDARY:
 .PHONY: tests
 tests: $(programs) $(B)/tests/unit $(fuzz_names:%=$(B)/tests/replay-%) $(B)/tests/faultrun $(B)/tests/clock.so \
-  $(B)/tests/deliver $(B)/tests/mime $(relay_beds)
+  $(B)/tests/deliver $(B)/tests/mime $(B)/tests/mailbox_driver $(relay_beds)
 
 .PHONY: setup check check-unit check-corpus check-cli check-crash
 setup:
@@ -90,7 +96,7 @@ demo:
 	@$(MAKE) --no-print-directory all
 	@tests/support/demo.sh $(B)/bin
 
-bench_programs := $(addprefix $(B)/bench/,pairs floor_submit floor_list floor_deliver make_spool raw_sender) $(relay_beds)
+bench_programs := $(addprefix $(B)/bench/,pairs floor_submit floor_list floor_deliver floor_scan take_all make_spool raw_sender) $(relay_beds)
 
 $(B)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)

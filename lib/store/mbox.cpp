@@ -24,10 +24,13 @@ bool all_digits(std::string_view word) {
 
 // HH:MM or HH:MM:SS.
 bool is_time(std::string_view word) {
-  const auto parts = base::split(word, ':');
-  return (parts.size() == 2 || parts.size() == 3) &&
-         std::all_of(parts.begin(), parts.end(),
-                     [](std::string_view part) { return part.size() <= 2 && all_digits(part); });
+  int parts = 0;
+  for (bool more = true; more; ++parts) {
+    more = word.find(':') != std::string_view::npos;
+    const auto part = base::take(word, ':');
+    if (part.size() > 2 || !all_digits(part)) return false;
+  }
+  return parts == 2 || parts == 3;
 }
 
 bool is_offset(std::string_view word) {
@@ -41,8 +44,9 @@ bool is_zone(std::string_view word) {
 
 bool is_month(std::string_view word) {
   constexpr std::string_view months = "jan feb mar apr may jun jul aug sep oct nov dec";
-  return word.size() == 3 && word.find(' ') == std::string_view::npos &&
-         months.find(base::lowered(word)) != std::string_view::npos;
+  if (word.size() != 3 || !std::all_of(word.begin(), word.end(), base::alpha)) return false;
+  const char lowered[] = {base::lower(word[0]), base::lower(word[1]), base::lower(word[2])};
+  return months.find({lowered, 3}) != std::string_view::npos;
 }
 
 // The last words of a line, the last one first.

@@ -186,6 +186,12 @@ Result<Left> examine(const LockedFile& file, const Note& note, std::string_view 
   return left == Left::part && file.size() > offset ? Left::nothing : left;
 }
 
+// Network file systems tell of a full disk on closing; then what was written can still be cut off.
+Result<> sync_written(const LockedFile& file) {
+  TRY(base::sync_data(file.number(), file.path()));
+  return Fd(::fcntl(file.number(), F_DUPFD_CLOEXEC, 3)).close(file.path());
+}
+
 Result<> write_message(const LockedFile& file, std::uint64_t offset, std::string_view head,
                        const MessageText& text) {
   TRY_LET(start, completion(file, offset));
@@ -196,9 +202,19 @@ Result<> write_message(const LockedFile& file, std::uint64_t offset, std::string
     TRY(base::write_all_at(file.number(), piece, offset, file.path()));
     offset += piece.size();
   }
-  TRY(base::sync_data(file.number(), file.path()));
-  // Network file systems tell of a full disk on closing; then it can still be cut back.
-  return Fd(::fcntl(file.number(), F_DUPFD_CLOEXEC, 3)).close(file.path());
+  return sync_written(file);
+}
+
+Result<> write_stored(const LockedFile& file, std::span<const std::string> messages) {
+  std::uint64_t offset = file.size();
+  TRY_LET(start, completion(file, offset));
+  TRY(base::write_all_at(file.number(), start, offset, file.path()));
+  offset += start.size();
+  for (const auto& message : messages) {
+    TRY(base::write_all_at(file.number(), message, offset, file.path()));
+    offset += message.size();
+  }
+  return sync_written(file);
 }
 
 Result<> cut(const LockedFile& file, std::uint64_t size) {
@@ -236,6 +252,12 @@ Result<> append_mbox(LockedFile& file, std::string_view head, const MessageText&
   auto written = write_message(file, now.size, head, text);
   if (!written) TRY(cut(file, now.size));  // where that fails too, the note stays open
   notes.end(now);
+  return written;
+}
+
+Result<> append_stored(LockedFile& file, std::span<const std::string> messages) {
+  auto written = write_stored(file, messages);
+  if (!written) TRY(cut(file, file.size()));
   return written;
 }
 

@@ -17,6 +17,7 @@
 // file has to be searched for.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -39,5 +40,9 @@ struct Journal {
 /// …), io; system_error tells which.
 base::Result<> append_mbox(LockedFile& file, std::string_view head, const MessageText& text,
                            const Journal* journal);
+
+/// Append messages that come from another mbox: From_ line, text quoted already, an empty line
+/// each. All of them or none, on stable storage when this returns. Errors: as append_mbox().
+base::Result<> append_stored(LockedFile& file, std::span<const std::string> messages);
 
 }  // namespace store

@@ -1,6 +1,6 @@
 """make bench: the programs beside floor programs, which make the same system calls and do nothing else.
 
-    bench.py BUILD [--pairs N] [--entries N] [--rounds N] [--only submission|relay|deliver]
+    bench.py BUILD [--pairs N] [--entries N] [--rounds N] [--only submission|relay|deliver|mail]
 
 Each comparison is one run, A B A B …, and its ratio is the median of the ratios of the pairs: what disturbs the
 machine disturbs both halves of a pair. Ends with 1 when an aim is missed. Uses nothing but BUILD and temporary folders.
@@ -23,6 +23,7 @@ sys.path.insert(0, str(TESTS))
 
 # pylint: disable=wrong-import-position
 from deliver import DeliverBench  # noqa: E402
+from mailx import MailBench  # noqa: E402
 from relay import RelayBench  # noqa: E402
 from support.account import Account  # noqa: E402
 from support.certs import Certificates  # noqa: E402
@@ -157,7 +158,8 @@ def main():
     parser.add_argument("--pairs", type=int, default=300)
     parser.add_argument("--entries", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3, help="of relays and deliveries")
-    parser.add_argument("--only", choices=("submission", "relay", "deliver"))
+    parser.add_argument("--only", choices=("submission", "relay", "deliver", "mail"))
+    parser.add_argument("--messages", type=int, default=100_000, help="in the mailbox that mail reads")
     counts = parser.parse_args()
     build = counts.build.resolve()
     folder, memory = Path(tempfile.mkdtemp(prefix="bench-", dir=build)), memory_folder()
@@ -169,6 +171,8 @@ def main():
             RelayBench(bench, memory, counts.rounds).run()
         if counts.only in (None, "deliver"):
             DeliverBench(bench, memory, counts.rounds).run()
+        if counts.only in (None, "mail") and os.geteuid() == 0:
+            MailBench(bench, counts.messages, counts.rounds).run()
     finally:
         for each in filter(None, (folder, memory)):
             shutil.rmtree(each)

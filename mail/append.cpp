@@ -1,0 +1,207 @@
+#include "mail/append.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+#include "lib/base/fd.h"
+#include "lib/base/file.h"
+#include "lib/base/text.h"
+#include "lib/rfc/header.h"
+#include "lib/store/checksum.h"
+#include "lib/store/mail_lock.h"
+#include "lib/store/maildir.h"
+#include "lib/store/mbox.h"
+#include "lib/store/mbox_append.h"
+#include "mail/maildir_folder.h"
+#include "mail/mbox_status.h"
+#include "mail/rewrite.h"
+
+namespace reader {
+
+using base::cat;
+using base::Error;
+using base::Fd;
+using base::Kind;
+using base::Result;
+using store::LockedFile;
+
+namespace {
+
+using Messages = std::vector<std::string>;
+
+// A path that has a folder in it, and no link at its end: one of ours leads where it leads, one of
+// others leads nowhere.
+Result<std::string> resolved(const std::string& path, uid_t uid) {
+  const std::string typed = path.find('/') == std::string::npos ? "./" + path : path;
+  struct stat status;
+  if (::lstat(typed.c_str(), &status) != 0 || !S_ISLNK(status.st_mode)) return typed;
+  if (status.st_uid != uid && status.st_uid != 0)
+    return Error{Kind::no_permission, cat(path, ": is somebody else's symbolic link")};
+  const std::unique_ptr<char, decltype(&::free)> real(::realpath(typed.c_str(), nullptr), ::free);
+  if (real == nullptr) return base::system_error(path, "open", errno);
+  return std::string(real.get());
+}
+
+bool is_folder(const std::string& path) {
+  struct stat status;
+  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+bool exists(const std::string& path) {
+  struct stat status;
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
+// A message of an mbox as it was sent, in a file without a name.
+Result<Fd> unquoted_file(std::string_view stored) {
+  stored.remove_prefix(std::min(stored.size(), stored.find('\n') + 1));
+  if (stored.ends_with("\n\n")) stored.remove_suffix(1);
+  Fd file(::memfd_create("message", MFD_CLOEXEC));
+  if (!file) return base::system_error("message", "create", errno);
+  TRY(base::write_all(file.number(), store::mboxrd_unquoted(stored), "message"));
+  return file;
+}
+
+// One delivery's name among all: the moment, and what is delivered.
+std::string delivery_name(const Session& session, const std::string& message, std::size_t number) {
+  const auto micros = session.clock().time_since_epoch().count();
+  store::Checksum sum;
+  sum.add(session.person.host);
+  sum.add(message);
+  return cat(micros / 1'000'000, ".M", micros % 1'000'000, "Q", number, "C", sum.hex());
+}
+
+Result<> deliver(const Session& session, const std::string& path, const std::string& name,
+                 const std::string& message) {
+  TRY_LET(file, unquoted_file(message));
+  struct stat status;
+  if (::fstat(file.number(), &status) != 0) return base::system_error(path, "stat", errno);
+  const store::MessageText text{file.number(), 0, static_cast<std::uint64_t>(status.st_size)};
+  return store::deliver_maildir(path, session.person.uid, name, "", text);
+}
+
+Result<> append_to_maildir(const Session& session, const std::string& path,
+                           const Messages& messages) {
+  Messages names;
+  for (const auto& message : messages) {
+    names.push_back(delivery_name(session, message, names.size()));
+    auto delivered = deliver(session, path, names.back(), message);
+    if (delivered) continue;
+    for (const auto& name : names) ::unlink(cat(path, "/new/", name).c_str());
+    return delivered;
+  }
+  return {};
+}
+
+Result<> append_to_file(const Session& session, const std::string& path, const Messages& messages) {
+  const auto owner = owner_of(session);
+  const bool fresh = !exists(path);
+  TRY_LET(file, LockedFile::open(path, owner.uid, owner.lock_limit));
+  auto appended = store::append_stored(file, messages);
+  if (!appended && fresh && file.size() == 0) ::unlink(path.c_str());
+  return appended;
+}
+
+bool is_mbox(const std::string& path) {
+  const auto mail = has_mail(store::mailbox_at(path));
+  return mail && mail.value();
+}
+
+// The messages, and what was there.
+NewText before_others(const Messages& messages, const LockedFile& file) {
+  return [&messages, &file, next = std::size_t{0},
+          at = std::uint64_t{0}]() mutable -> Result<std::string> {
+    if (next < messages.size()) return messages[next++];
+    std::string piece(1 << 20, '\0');
+    TRY_LET(got, base::read_at(file.number(), piece, at, file.path()));
+    piece.resize(got);
+    at += got;
+    return piece;
+  };
+}
+
+// Fields that are not to be saved, with their continuations.
+std::string without_fields(std::string_view text, const FieldList& fields) {
+  const auto head = find_head(text, true);
+  std::string kept(text.substr(0, head.begin));
+  bool shown = true;
+  for (auto at = head.begin; at < head.end;) {
+    const auto end = std::min(text.find('\n', at), text.size() - 1) + 1;
+    const auto line = text.substr(at, end - at);
+    if (line[0] != ' ' && line[0] != '\t')
+      shown = fields.shows(base::lowered(line.substr(0, rfc::field_name_length(line))));
+    if (shown) kept += line;
+    at = end;
+  }
+  return kept.append(text.substr(head.end));
+}
+
+}  // namespace
+
+Owner owner_of(const Session& session) {
+  Owner owner;
+  owner.uid = session.person.uid;
+  if (!session.person.home.empty())
+    owner.journals = cat(session.person.home, "/.local/state/postbag/mail");
+  return owner;
+}
+
+Flags flags_now(const Session& session, std::size_t index) {
+  const auto marks = session.marks[index];
+  Flags flags = session.folder->flags(index) & ~(seen | old);
+  const auto set = [&](int mark, int flag) {
+    if ((marks & mark) != 0) flags = static_cast<Flags>(flags | flag);
+  };
+  flags |= old;
+  set(Mark::is_read, seen);
+  set(Mark::replied, answered);
+  set(Mark::flag_mark, flagged);
+  if ((marks & Mark::flag_taken) != 0) flags = static_cast<Flags>(flags & ~flagged);
+  return flags;
+}
+
+Result<std::string> stored_copy(const Session& session, std::size_t index) {
+  TRY_LET(text, session.folder->stored(index));
+  text = with_flags(text, flags_now(session, index));
+  const auto& fields = session.stored;
+  if (fields.ignored.empty() && fields.retained.empty()) return text;
+  return without_fields(text, fields);
+}
+
+Result<Appended> append_messages(const Session& session, const std::string& path,
+                                 const std::vector<std::string>& messages) {
+  if (path == "/dev/null") return Appended::to_existing;
+  TRY_LET(place, resolved(path, session.person.uid));
+  const bool maildir = place.ends_with('/') || is_maildir(place);
+  if (is_folder(place) && !maildir)
+    return Error{Kind::no_permission, cat(path, ": ", ::strerror(EISDIR)), EISDIR};
+  const auto mailbox = store::mailbox_at(place);
+  const auto how = exists(mailbox.place) ? Appended::to_existing : Appended::to_new;
+  if (maildir) TRY(append_to_maildir(session, mailbox.place, messages));
+  else TRY(append_to_file(session, mailbox.place, messages));
+  return how;
+}
+
+Result<> prepend_messages(const Session& session, const std::string& path,
+                          const std::vector<std::string>& messages) {
+  const auto owner = owner_of(session);
+  TRY_LET(typed, resolved(path, owner.uid));
+  const std::unique_ptr<char, decltype(&::free)> real(::realpath(typed.c_str(), nullptr), ::free);
+  if (real == nullptr || is_folder(typed) || owner.journals.empty() || !is_mbox(typed)) {
+    TRY(append_messages(session, path, messages));
+    return {};
+  }
+  TRY(finish_rewrite(real.get(), owner));
+  TRY_LET(file, LockedFile::open(real.get(), owner.uid, owner.lock_limit));
+  return rewrite(file, 0, before_others(messages, file), owner, Announce::nothing);
+}
+
+}  // namespace reader

@@ -1,0 +1,191 @@
+#include "mail/leave.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/main.h"
+#include "lib/base/text.h"
+#include "mail/append.h"
+#include "mail/walk.h"
+
+namespace reader {
+
+using base::cat;
+using base::Result;
+
+namespace {
+
+constexpr std::size_t batch = 32 << 20;  // bytes of messages that are held at once
+
+std::string messages_text(std::size_t count) {
+  return cat(count, count == 1 ? " message" : " messages");
+}
+
+// What becomes of a message of the system mailbox (POSIX mailx, "Receive Mode").
+enum class Fate { stays, to_mbox, goes };
+
+Fate fate_of(const Session& session, Marks marks) {
+  if ((marks & Mark::preserved) != 0) return Fate::stays;
+  if ((marks & Mark::deleted) != 0) return Fate::goes;
+  if ((marks & Mark::to_mbox) != 0) return Fate::to_mbox;
+  if ((marks & Mark::saved) != 0 && !session.variables.is_set("keepsave")) return Fate::goes;
+  if ((marks & Mark::used) == 0) return Fate::stays;
+  return session.variables.is_set("hold") ? Fate::stays : Fate::to_mbox;
+}
+
+std::vector<Fate> fates_of(const Session& session) {
+  std::vector<Fate> fates;
+  for (const auto marks : session.marks) {
+    const bool goes = (marks & Mark::deleted) != 0;
+    const auto elsewhere = goes ? Fate::goes : Fate::stays;
+    fates.push_back(session.is_system_mailbox ? fate_of(session, marks) : elsewhere);
+  }
+  return fates;
+}
+
+// Into mbox, in portions: what is in it twice after a crash is not lost.
+Result<> move_to_mbox(Session& session, const std::string& mbox, const std::vector<Fate>& fates) {
+  const bool append = session.variables.is_set("append");
+  std::vector<std::string> messages;
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < fates.size(); ++i) {
+    if (fates[i] != Fate::to_mbox) continue;
+    TRY_LET(message, stored_copy(session, i));
+    bytes += message.size();
+    messages.push_back(std::move(message));
+    if (!append || bytes < batch) continue;
+    TRY(append_messages(session, mbox, messages));
+    messages.clear();
+    bytes = 0;
+  }
+  if (!append) return prepend_messages(session, mbox, messages);
+  if (!messages.empty()) TRY(append_messages(session, mbox, messages));
+  return {};
+}
+
+Result<Folder::Left> commit(Session& session, const std::vector<Fate>& fates) {
+  std::vector<Verdict> verdicts;
+  for (std::size_t i = 0; i < fates.size(); ++i)
+    verdicts.push_back({fates[i] != Fate::stays, flags_now(session, i)});
+  const bool keep = session.variables.is_set("keep");
+  return session.folder->commit(verdicts,
+                                keep ? Folder::WhenEmpty::keep : Folder::WhenEmpty::remove);
+}
+
+void close_folder(Session& session) {
+  session.folder.reset();
+  session.marks.clear();
+  session.order.clear();
+  session.depth.clear();
+  session.found.clear();
+  session.sorted_by.clear();
+  session.dot = session.screen = 0;
+}
+
+Result<> leave_system_mailbox(Session& session) {
+  const auto fates = fates_of(session);
+  const auto count = [&](Fate fate) {
+    return static_cast<std::size_t>(std::count(fates.begin(), fates.end(), fate));
+  };
+  const auto moved = count(Fate::to_mbox), held = count(Fate::stays);
+  if (moved > 0) {
+    TRY_LET(mbox, expand_name(session, "&"));
+    TRY(move_to_mbox(session, mbox, fates));
+    base::print(cat("Saved ", messages_text(moved), " in ", base::printable(mbox), "\n"));
+  }
+  auto left = commit(session, fates);
+  if (!left) {
+    // They are in mbox now, and need not get there again when this is tried once more.
+    for (std::size_t i = 0; i < fates.size(); ++i)
+      if (fates[i] == Fate::to_mbox) session.marks[i] |= Mark::deleted;
+    return std::move(left).error();
+  }
+  if (left.value().arrived > 0) base::print("New mail has arrived.\n");
+  if (held > 0)
+    base::print(
+        cat("Held ", messages_text(held), " in ", base::printable(session.folder_name), "\n"));
+  return {};
+}
+
+// Of any other file nothing is said unless it changes.
+Result<> leave_file(Session& session) {
+  const auto fates = fates_of(session);
+  bool changes = false;
+  for (std::size_t i = 0; i < fates.size(); ++i)
+    changes =
+        changes || fates[i] == Fate::goes || flags_now(session, i) != session.folder->flags(i);
+  TRY_LET(left, commit(session, fates));
+  if (!changes) return {};
+  const char* what = left.removed ? "removed" : left.messages == 0 ? "truncated" : "complete";
+  base::print(cat("\"", base::printable(session.folder_name), "\" ", what, "\n"));
+  return {};
+}
+
+std::size_t first_of_interest(const Session& session) {
+  const auto find = [&](auto wanted) {
+    const auto found = std::find_if(session.marks.begin(), session.marks.end(), wanted);
+    return static_cast<std::size_t>(found - session.marks.begin());
+  };
+  auto index = find([](Marks marks) { return (marks & Mark::is_new) != 0; });
+  if (index == session.marks.size())
+    index = find([](Marks marks) { return (marks & Mark::is_read) == 0; });
+  return index == session.marks.size() ? 0 : index;
+}
+
+// `+name` where the file lies in `folder`.
+std::string shown_name(const Session& session) {
+  if (!session.variables.text("folder").empty()) {
+    const auto inside = expand_name(session, "+x");
+    if (inside && inside.value().ends_with('x')) {
+      const std::string_view folder(inside.value().data(), inside.value().size() - 1);
+      if (session.folder_name.starts_with(folder))
+        return cat("+", session.folder_name.substr(folder.size()));
+    }
+  }
+  return session.folder_name;
+}
+
+}  // namespace
+
+Result<> enter(Session& session, const std::string& name, bool system_mailbox) {
+  TRY_LET(folder, open_folder(store::mailbox_at(name), owner_of(session)));
+  close_folder(session);
+  if (const auto remark = folder->remark(); !remark.empty())
+    base::complain(base::printable(remark));
+  session.folder = std::move(folder);
+  if (!session.folder_name.empty()) session.previous_folder = session.folder_name;
+  session.folder_name = name;
+  session.is_system_mailbox = system_mailbox;
+  mark_arrivals(session);
+  session.dot = first_of_interest(session);
+  return {};
+}
+
+std::string summary(const Session& session) {
+  std::size_t fresh = 0, unread = 0, deleted = 0, saved = 0;
+  for (const auto marks : session.marks) {
+    fresh += (marks & Mark::is_new) != 0 ? 1 : 0;
+    unread += (marks & Mark::is_read) == 0 ? 1 : 0;
+    deleted += (marks & Mark::deleted) != 0 ? 1 : 0;
+    saved += (marks & Mark::saved) != 0 ? 1 : 0;
+  }
+  std::string text =
+      cat("\"", base::printable(shown_name(session)), "\": ", messages_text(session.marks.size()));
+  if (fresh > 0) text += cat(" ", fresh, " new");
+  if (unread > fresh) text += cat(" ", unread, " unread");
+  if (deleted > 0) text += cat(" ", deleted, " deleted");
+  if (saved > 0) text += cat(" ", saved, " saved");
+  if (session.read_only || (session.folder && session.folder->read_only())) text += " [Read only]";
+  return text + "\n";
+}
+
+Result<> leave(Session& session) {
+  if (!session.folder) return {};
+  if (!session.read_only && !session.folder->read_only()) {
+    TRY(session.is_system_mailbox ? leave_system_mailbox(session) : leave_file(session));
+  }
+  close_folder(session);
+  return {};
+}
+
+}  // namespace reader
