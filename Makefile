@@ -19,7 +19,7 @@ CXXFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
 CXXFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CXXFLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -DNDEBUG
 CXXFLAGS_ALL = -std=c++20 $(CXXFLAGS_$(VARIANT)) $(HARDENING) $(WARNINGS) -MMD -MP -I. \
-  -DPOSTBAG_VERSION='"$(VERSION)"' $(call system_includes,libcurl openssl inih doctest gmime-3.0) $(CXXFLAGS)
+  -DPOSTBAG_VERSION='"$(VERSION)"' $(call system_includes,libcurl openssl inih gmime-3.0) $(CXXFLAGS)
 LDFLAGS_release := -pie -Wl,-z,relro,-z,now -static-libstdc++ -static-libgcc
 LDFLAGS_asan := -pie -fsanitize=address,undefined
 LDFLAGS_ALL = $(LDFLAGS_$(VARIANT)) $(LDFLAGS)

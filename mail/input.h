@@ -29,11 +29,14 @@ class Input {
 using Completer =
     std::function<std::vector<std::string>(const std::string& line, const std::string& word)>;
 
-/// Lines of a descriptor that is no terminal.
-std::unique_ptr<Input> plain_input(int descriptor);
+/// Lines of a descriptor, without editing. person: whether somebody types there; prompts are shown
+/// on standard output then.
+std::unique_ptr<Input> plain_input(int descriptor, bool person = false);
 /// A terminal, with editing, history (kept in the file `history` if that is not empty) and
 /// completion.
 std::unique_ptr<Input> terminal_input(Completer completer, const std::string& history);
+/// Lines of the history, oldest first; none without a terminal_input().
+std::vector<std::string> typed_lines();
 
 /// SIGINT sets a mark from now on instead of ending the process.
 void catch_interrupts();

@@ -17,7 +17,8 @@ namespace reader {
 
 /// One part of a message, in the order in which they stand.
 struct MimePart {
-  std::string number;       ///< "1", "1.2": as people count them; "" for a message that is one part
+  std::string number;       ///< "1", "1.2": as IMAP counts them; "" for the outermost, and so for a
+                            ///< message that is one part
   int depth = 0;            ///< below how many multiparts or messages
   std::string type;         ///< "text/plain", lower-case
   std::string charset;      ///< as named, lower-case; may be empty
@@ -29,7 +30,8 @@ struct MimePart {
   bool shown = false;  ///< `text` is what a person reads: the best of alternatives, inline texts
   std::uint64_t size = 0;   ///< bytes when decoded
   std::uint64_t lines = 0;  ///< of decoded text
-  std::string text;         ///< of a shown part: UTF-8, LF; HTML as it came
+  std::string text;         ///< of a shown part: UTF-8, LF; HTML as it came; of a message in a
+                            ///< message its header, not decoded
 };
 
 struct MimeMessage {
@@ -68,6 +70,11 @@ class Mime {
                        int output);
 
  private:
+  base::Result<> start();
+  void stop();
+  base::Result<> request(std::string_view values, const std::vector<int>& descriptors);
+  base::Result<std::string> reply();
+
   std::string helper_;
   base::Fd channel_;
   int process_ = -1;

@@ -9,6 +9,7 @@
 
 #include "lib/base/main.h"
 #include "lib/base/result.h"
+#include "mail/mime.h"
 
 namespace reader {
 
@@ -32,6 +33,7 @@ struct Invocation {
 
   // Both.
   bool no_system_rc = false;            ///< -n
+  bool no_user_rc = false;              ///< -:/
   bool ignore_interrupts = false;       ///< -i
   bool interactive = false;             ///< -I: as if a person typed
   bool escapes = false;                 ///< -~: tilde escapes though no person types
@@ -48,13 +50,17 @@ struct Invocation {
   std::vector<std::string> to, cc, bcc;  ///< words, each an address list
   std::optional<std::string> from;       ///< -r
   std::vector<std::string> fields;       ///< -a, -C: "Name: value"
-  std::vector<std::string> attachments;  ///< -A, -a: paths, charset tails kept
+  std::vector<Attachment> attachments;   ///< -A, -a
   std::string type;                      ///< -M, empty: text/plain
   std::string quoted_file;               ///< -q: the start of the body
+  std::string body_file;                 ///< -m: the whole of it
+
+  std::vector<std::string> remarks;  ///< what was ignored; told under -v
 };
 
 /// is_file: whether a path names a readable regular file (-a, -A and -q mean a file only then).
-/// posixly_correct: options end at the first operand. Errors: usage (`-a: 'X' is neither …`).
+/// posixly_correct: options end at the first operand. Line ends in -s become spaces. Errors: usage
+/// (`-a: 'X' is neither …`, a line end or NUL in -a, -C, -r or an address, no recipient).
 base::Result<Invocation> parse_options(base::Args args, bool posixly_correct,
                                        bool (*is_file)(const std::string&));
 

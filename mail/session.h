@@ -75,6 +75,12 @@ struct Groups {
   std::vector<std::string> alternates;
 };
 
+/// An `if` whose `endif` has not come yet.
+struct Condition {
+  bool holds = false;  ///< the branch at hand is carried out
+  bool spent = false;  ///< no later branch is
+};
+
 struct Session {
   Person person;
   Environment environment;
@@ -100,6 +106,15 @@ struct Session {
   std::size_t dot = 0;               ///< index of the current message
   std::size_t screen = 0;            ///< of the list of headers: index of its first line
   std::string last_command;          ///< for `bang`
+  std::string last_search;           ///< what `/` alone stands for
+
+  // Commands.
+  bool sending = false;                     ///< what `if s` asks
+  std::vector<Condition> conditions;        ///< `if`s that are open
+  unsigned sourcing = 0;                    ///< depth of the files of commands that are read
+  std::set<std::string, std::less<>> told;  ///< remarks on start-up files, each told once
+
+  bool escapes = false;  ///< -~, -I: command escapes though no person types
 
   std::string text_when_left;  ///< "Held 3 messages in …", for the end
   int status = 0;              ///< the exit status so far

@@ -20,5 +20,7 @@ base::Result<std::string> message_text(Session& session, std::size_t index,
 
 /// Print text; where it is longer than `crt` says and a person looks, through PAGER.
 void page(Session& session, std::string_view text);
+/// The same whatever its length.
+void page_always(Session& session, std::string_view text);
 
 }  // namespace reader

@@ -37,6 +37,12 @@ $(B)/tests/deliver: $(B)/obj/tests/support/deliver.o $(program_objects) $(B)/lib
 	$(call say,LINK)
 	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(test_libraries) -o $@
 
+# The MIME helper's client alone.
+$(B)/tests/mime: $(B)/obj/tests/support/mime.o $(program_objects) $(B)/lib.a
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(test_libraries) -o $@
+
 # What a reader does to a mailbox, to be watched alone.
 $(B)/tests/mailbox_driver: $(B)/obj/tests/support/mailbox_driver.o $(program_objects) $(B)/lib.a
 	@mkdir -p $(@D)
@@ -46,7 +52,7 @@ $(B)/tests/mailbox_driver: $(B)/obj/tests/support/mailbox_driver.o $(program_obj
 .SECONDARY:
 .PHONY: tests
 tests: $(programs) $(B)/tests/unit $(fuzz_names:%=$(B)/tests/replay-%) $(B)/tests/faultrun $(B)/tests/clock.so \
-  $(B)/tests/deliver $(B)/tests/mailbox_driver $(relay_beds)
+  $(B)/tests/deliver $(B)/tests/mime $(B)/tests/mailbox_driver $(relay_beds)
 
 .PHONY: setup check check-unit check-corpus check-cli check-crash
 setup:

@@ -61,9 +61,12 @@ int finish(Result<int> result) {
 
 void print(std::string_view text) {
   output.append(text);
-  if (output.size() < 1 << 16) return;
+  if (output.size() >= 1 << 16) flush_output();
+}
+
+void flush_output() {
   // A reader that has gone is found again, and told, at the end.
-  if (write_all(STDOUT_FILENO, output, "standard output")) output.clear();
+  if (!output.empty() && write_all(STDOUT_FILENO, output, "standard output")) output.clear();
 }
 
 void complain(std::string_view text) {

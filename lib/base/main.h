@@ -25,6 +25,8 @@ bool stdin_was_closed();
 
 /// Print to standard output, through a buffer that run_main flushes and checks.
 void print(std::string_view text);
+/// Write what the buffer holds, before somebody is asked or another program prints.
+void flush_output();
 /// Print "NAME: text" on standard error.
 void complain(std::string_view text);
 

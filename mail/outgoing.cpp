@@ -1,0 +1,205 @@
+#include "mail/outgoing.h"
+
+#include <algorithm>
+
+#include "lib/base/text.h"
+#include "lib/rfc/header.h"
+#include "mail/addresses.h"
+#include "mail/scratch.h"
+
+namespace reader {
+
+using base::cat;
+using base::Fd;
+using base::Result;
+
+namespace {
+
+std::string own_charset(const Session& session) {
+  const std::string named = base::lowered(session.variables.text("ttycharset"));
+  const std::string charset = named.empty() ? session.terminal.charset : named;
+  const bool says_nothing = charset == "utf-8" || charset == "utf8" || charset == "us-ascii" ||
+                            charset == "ansi_x3.4-1968" || charset.empty();
+  return says_nothing ? std::string() : charset;
+}
+
+const std::string* author_field(const Letter& letter, std::string_view name) {
+  for (const auto& field : letter.fields)
+    if (base::iequals(field.name, name)) return &field.body;
+  return nullptr;
+}
+
+bool mime_field(const Letter::Field& field) {
+  const auto meaning = rfc::field_of(field.name);
+  return meaning == rfc::Field::mime_version || meaning == rfc::Field::content_type ||
+         meaning == rfc::Field::content_transfer_encoding;
+}
+
+}  // namespace
+
+std::string as_utf8(const Session& session, const std::string& text) {
+  if (base::valid_utf8(text)) return text;
+  const auto charset = own_charset(session);
+  return from_charset(text, charset.empty() ? "windows-1252" : charset);
+}
+
+std::string legacy_charset(const Session& session) {
+  const auto charset = own_charset(session);
+  return charset.empty() ? "unknown-8bit" : charset;
+}
+
+Result<> adopt_fields(Letter& letter) {
+  std::vector<Letter::Field> kept;
+  for (auto& field : letter.fields) {
+    const auto meaning = rfc::field_of(field.name);
+    Addresses* list = meaning == rfc::Field::to    ? &letter.to
+                      : meaning == rfc::Field::cc  ? &letter.cc
+                      : meaning == rfc::Field::bcc ? &letter.bcc
+                                                   : nullptr;
+    if (list != nullptr) {
+      TRY_LET(elements, split_persons(field.body));
+      list->insert(list->end(), elements.begin(), elements.end());
+    } else if (base::iequals(field.name, "Subject")) {
+      letter.subject = field.body;
+    } else if (meaning == rfc::Field::from) {
+      TRY_LET(elements, split_persons(field.body));
+      if (elements.size() == 1) letter.from = elements[0];
+      else kept.push_back(std::move(field));
+    } else {
+      kept.push_back(std::move(field));
+    }
+  }
+  letter.fields = std::move(kept);
+  return {};
+}
+
+Result<BodyFacts> look_at_body(int body) {
+  BodyScan scan;
+  if (body >= 0)
+    TRY(read_pieces(body, 0, [&](std::string_view piece) -> Result<> {
+      scan.append(piece);
+      return {};
+    }));
+  return scan.finish();
+}
+
+namespace {
+
+std::string type_field(const Letter& letter, const BodyFacts& facts, std::string_view legacy) {
+  const auto* given = author_field(letter, "Content-Type");
+  const std::string type = given != nullptr ? *given : letter.type;
+  const bool text = base::istarts_with(type, "text/");
+  if (!text || base::ifind(type, "charset") != std::string::npos) return type;
+  const std::string_view charset = !facts.eight_bit ? "us-ascii" : facts.utf8 ? "utf-8" : legacy;
+  return cat(type, "; charset=", charset);
+}
+
+BodyEntity::Encoding wanted_encoding(std::string_view type, const BodyFacts& facts) {
+  const bool composite =
+      base::istarts_with(type, "multipart/") || base::istarts_with(type, "message/");
+  if (facts.plain() || composite) return BodyEntity::Encoding::none;
+  return base::istarts_with(type, "text/") ? BodyEntity::Encoding::quoted_printable
+                                           : BodyEntity::Encoding::base64;
+}
+
+}  // namespace
+
+BodyEntity entity_of(const Letter& letter, const BodyFacts& facts, std::string_view legacy) {
+  BodyEntity entity;
+  const std::string type = type_field(letter, facts, legacy);
+  const auto* version = author_field(letter, "MIME-Version");
+  const auto* given = author_field(letter, "Content-Transfer-Encoding");
+  const bool encoded = given != nullptr && (base::iequals(*given, "base64") ||
+                                            base::iequals(*given, "quoted-printable"));
+  std::string encoding = facts.eight_bit ? "8bit" : "7bit";
+  if (encoded) encoding = *given;
+  else entity.encoding = wanted_encoding(type, facts);
+  if (entity.encoding == BodyEntity::Encoding::quoted_printable) encoding = "quoted-printable";
+  if (entity.encoding == BodyEntity::Encoding::base64) encoding = "base64";
+  entity.header = cat("MIME-Version: ", version != nullptr ? *version : "1.0",
+                      "\nContent-Type: ", rfc::encoded_text(type),
+                      "\nContent-Transfer-Encoding: ", encoding, "\n");
+  return entity;
+}
+
+namespace {
+
+template <typename Encoder>
+Result<> append_encoded(int body, Scratch& message) {
+  Encoder encoder;
+  std::string out;
+  TRY(read_pieces(body, 0, [&](std::string_view piece) {
+    out.clear();
+    encoder.append(piece, out);
+    return message.append(out);
+  }));
+  out.clear();
+  encoder.finish(out);
+  return message.append(out);
+}
+
+Result<> append_body(const Letter& letter, BodyEntity::Encoding encoding, Scratch& message) {
+  if (!letter.body) return {};
+  const int body = letter.body.number();
+  switch (encoding) {
+    case BodyEntity::Encoding::quoted_printable:
+      return append_encoded<QuotedPrintable>(body, message);
+    case BodyEntity::Encoding::base64: return append_encoded<Base64>(body, message);
+    case BodyEntity::Encoding::none: break;
+  }
+  return message.append_file(body);
+}
+
+// The fields of a letter that are not about its encoding.
+Letter without_mime_fields(const Letter& letter) {
+  Letter copy;
+  copy.to = letter.to;
+  copy.cc = letter.cc;
+  copy.reply_to = letter.reply_to;
+  copy.from = letter.from;
+  copy.subject = letter.subject;
+  copy.in_reply_to = letter.in_reply_to;
+  copy.references = letter.references;
+  copy.fields = letter.fields;
+  std::erase_if(copy.fields, mime_field);
+  return copy;
+}
+
+// Where the text of an entity begins: behind its first empty line.
+Result<std::string> entity_header(int entity) {
+  constexpr std::size_t largest = 1 << 16;
+  std::string text(largest, '\0');
+  TRY_LET(size, base::read_at(entity, text, 0, "letter"));
+  text.resize(std::min(size, text.find("\n\n") + 1));
+  return text;
+}
+
+Result<Fd> with_attachments(Session& session, const Letter& letter, std::string_view more) {
+  const std::string& folder = session.environment.tmp;
+  TRY_LET(entity, unnamed_file(folder));
+  const auto* given = author_field(letter, "Content-Type");
+  const std::string type =
+      given != nullptr && base::istarts_with(*given, "text/") ? *given : letter.type;
+  TRY_LET(nothing, Scratch(folder).finish());
+  const int body = letter.body ? letter.body.number() : nothing.number();
+  TRY(session.mime.build(body, type, letter.attachments, entity.number()));
+  TRY_LET(mime_fields, entity_header(entity.number()));
+  Scratch message(folder);
+  TRY(message.append(cat(letter_header(without_mime_fields(letter), mime_fields), more, "\n")));
+  TRY(message.append_file(entity.number(), mime_fields.size() + 1));
+  return std::move(message).finish();
+}
+
+}  // namespace
+
+Result<Fd> outgoing_message(Session& session, const Letter& letter, std::string_view more) {
+  if (!letter.attachments.empty()) return with_attachments(session, letter, more);
+  TRY_LET(facts, look_at_body(letter.body ? letter.body.number() : -1));
+  const auto entity = entity_of(letter, facts, legacy_charset(session));
+  Scratch message(session.environment.tmp);
+  TRY(message.append(cat(letter_header(without_mime_fields(letter), entity.header), more, "\n")));
+  TRY(append_body(letter, entity.encoding, message));
+  return std::move(message).finish();
+}
+
+}  // namespace reader

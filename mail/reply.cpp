@@ -1,0 +1,160 @@
+#include "mail/reply.h"
+
+#include <algorithm>
+
+#include "lib/base/text.h"
+#include "lib/rfc/address.h"
+#include "lib/rfc/header.h"
+#include "mail/encoded_word.h"
+#include "mail/fields.h"
+
+namespace reader {
+
+namespace {
+
+using base::cat;
+
+std::string unfolded_field(std::string_view header, std::string_view name) {
+  const auto body = field_body(header, name);
+  return body ? rfc::unfolded(*body) : std::string();
+}
+
+// Addresses of a field, without names, as BSD's mail shows and sends them. What is malformed, or
+// could be taken for anything but an address, is left out.
+Addresses addresses_of(std::string_view list) {
+  Addresses out;
+  rfc::AddressList mailboxes(list);
+  while (const auto mailbox = mailboxes.next()) {
+    const auto& address = mailbox->address;
+    const bool odd = address.empty() || !mailbox->problem.empty() ||
+                     std::string_view("-|/+.\\~").find(address[0]) != std::string_view::npos ||
+                     address.find('/') < address.find('@');
+    if (!odd) out.push_back(address);
+  }
+  return out;
+}
+
+Addresses field_addresses(std::string_view header, std::string_view name) {
+  const auto body = field_body(header, name);
+  return body ? addresses_of(*body) : Addresses{};
+}
+
+void add(const Addresses& more, Addresses& out) { out.insert(out.end(), more.begin(), more.end()); }
+
+Addresses sender_of(std::string_view header, std::string_view from_line) {
+  for (const char* name : {"Reply-To", "From"})
+    if (auto found = field_addresses(header, name); !found.empty()) return found;
+  return addresses_of(envelope_sender(from_line));
+}
+
+// `<mailto:list@example.org?subject=x>` (RFC 2369 section 3.4).
+Addresses list_of(std::string_view header) {
+  const std::string body = unfolded_field(header, "List-Post");
+  const auto begin = base::ifind(body, "<mailto:");
+  if (begin == std::string::npos) return {};
+  const auto address = std::string_view(body).substr(begin + 8);
+  return addresses_of(address.substr(0, address.find_first_of("?>")));
+}
+
+std::vector<std::string> ids_of(std::string_view text) {
+  constexpr std::size_t longest = 250;
+  std::vector<std::string> ids;
+  for (std::size_t at = 0; (at = text.find('<', at)) != std::string_view::npos; ++at) {
+    const auto end = text.find('>', at);
+    if (end == std::string_view::npos) break;
+    const auto id = text.substr(at, end + 1 - at);
+    const bool clean = std::none_of(id.begin(), id.end(), [](char c) {
+      return base::control(c) || c == ' ' || base::eight_bit(c);
+    });
+    if (clean && id.size() > 2 && id.size() <= longest && id.find('<', 1) == std::string_view::npos)
+      ids.emplace_back(id);
+  }
+  return ids;
+}
+
+// Each address once, over both; the answerer's own are left out.
+void clean(const Answerer& answerer, Letter& letter) {
+  Addresses seen;
+  for (auto* list : {&letter.to, &letter.cc})
+    std::erase_if(*list, [&](const std::string& address) {
+      const bool own = !answerer.metoo && answerer.is(address);
+      const bool known = std::any_of(seen.begin(), seen.end(), [&](const std::string& other) {
+        return base::iequals(other, address);
+      });
+      if (!own && !known) seen.push_back(address);
+      return own || known;
+    });
+  if (letter.to.empty()) std::swap(letter.to, letter.cc);
+}
+
+}  // namespace
+
+bool Answerer::is(std::string_view address) const {
+  const auto at = address.rfind('@');
+  const auto login = address.substr(0, at);
+  const auto place = at == std::string_view::npos ? std::string_view() : address.substr(at + 1);
+  const bool here = place.empty() || base::iequals(place, host) || base::iequals(place, domain) ||
+                    base::iequals(place, "localhost") || same_login;
+  if (here && base::iequals(login, user)) return true;
+  return std::any_of(alternates.begin(), alternates.end(), [&](const std::string& other) {
+    return base::iequals(other, address) ||
+           (here && other.find('@') == std::string::npos && base::iequals(other, login));
+  });
+}
+
+std::string answer_subject(std::string_view subject) {
+  subject = base::trim(subject);
+  if (base::istarts_with(subject, "re:")) return std::string(subject);
+  return subject.empty() ? "Re:" : cat("Re: ", subject);
+}
+
+std::string next_references(std::string_view references, std::string_view in_reply_to,
+                            std::string_view message_id) {
+  constexpr std::size_t most = 21;
+  auto ids = ids_of(references);
+  // RFC 5322: In-Reply-To stands in for References if it names one message.
+  if (ids.empty())
+    if (auto answered = ids_of(in_reply_to); answered.size() == 1) ids = std::move(answered);
+  for (auto& id : ids_of(message_id))
+    if (ids.empty() || ids.back() != id) ids.push_back(std::move(id));
+  if (ids.size() > most)
+    ids.erase(ids.begin() + 1, ids.end() - static_cast<std::ptrdiff_t>(most - 1));
+  std::string out;
+  for (const auto& id : ids) out.append(out.empty() ? "" : " ").append(id);
+  return out;
+}
+
+Letter make_answer(std::string_view header, std::string_view from_line, const Answerer& answerer,
+                   AnswerTo whom) {
+  Letter letter;
+  const auto sender = sender_of(header, from_line);
+  const auto followup = field_addresses(header, "Mail-Followup-To");
+  if (whom == AnswerTo::list) letter.to = list_of(header);
+  if (whom != AnswerTo::sender && !followup.empty()) {
+    letter.to = followup;
+  } else if (whom != AnswerTo::list || letter.to.empty()) {
+    letter.to = sender;
+    if (whom != AnswerTo::sender) {
+      add(field_addresses(header, "To"), letter.to);
+      letter.cc = field_addresses(header, "Cc");
+    }
+  }
+  if (whom == AnswerTo::sender) {
+    // Who answers a letter of their own to somebody means themselves.
+    Answerer nobody;
+    nobody.metoo = true;
+    clean(nobody, letter);
+  } else {
+    clean(answerer, letter);
+    if (letter.to.empty()) letter.to = sender;
+  }
+  letter.subject = answer_subject(decoded_words(unfolded_field(header, "Subject")));
+  const std::string id = unfolded_field(header, "Message-ID");
+  const auto ids = ids_of(id);
+  letter.in_reply_to = ids.empty() ? std::string() : ids[0];
+  letter.references = next_references(unfolded_field(header, "References"),
+                                      unfolded_field(header, "In-Reply-To"), id);
+  return letter;
+}
+
+}  // namespace reader

@@ -1,0 +1,76 @@
+#include "mail/scratch.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "lib/base/file.h"
+#include "lib/base/text.h"
+
+namespace reader {
+
+using base::cat;
+using base::Fd;
+using base::Result;
+
+namespace {
+constexpr std::uint64_t largest_in_memory = 1 << 20;
+
+// Without a name from the start where the file system can do that.
+Fd file_in(const std::string& folder) {
+  Fd file(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600));
+  if (file) return file;
+  std::string name = cat(folder, "/mail.XXXXXX");
+  Fd named(::mkostemp(name.data(), O_CLOEXEC));
+  if (named) ::unlink(name.c_str());
+  return named;
+}
+
+Fd file_in_memory() { return Fd(::memfd_create("letter", MFD_CLOEXEC)); }
+}  // namespace
+
+Result<Fd> unnamed_file(const std::string& folder) {
+  Fd file = file_in(folder);
+  if (file) return file;
+  const int error = errno;
+  Fd memory = file_in_memory();
+  if (!memory) return base::system_error(folder, "make a temporary file", error);
+  return memory;
+}
+
+Result<> Scratch::make_room(std::size_t more) {
+  const bool small = size_ + more <= largest_in_memory;
+  if (file_ && (small || !in_memory_)) return {};
+  if (!file_ && small) file_ = file_in_memory();
+  in_memory_ = small && file_;
+  if (in_memory_) return {};
+  TRY_LET(larger, unnamed_file(folder_));
+  const Fd before = std::exchange(file_, std::move(larger));
+  if (!before) return {};
+  return read_pieces(before.number(), 0, [&](std::string_view piece) {
+    return base::write_all(file_.number(), piece, folder_);
+  });
+}
+
+Result<> Scratch::append(std::string_view text) {
+  TRY(make_room(text.size()));
+  TRY(base::write_all(file_.number(), text, "temporary file"));
+  size_ += text.size();
+  return {};
+}
+
+Result<> Scratch::append_file(int descriptor, std::uint64_t offset) {
+  return read_pieces(descriptor, offset, [this](std::string_view piece) { return append(piece); });
+}
+
+Result<Fd> Scratch::finish() && {
+  TRY(make_room(0));
+  if (::lseek(file_.number(), 0, SEEK_SET) != 0)
+    return base::system_error(base::Kind::io, "temporary file", "seek", errno);
+  return std::move(file_);
+}
+
+}  // namespace reader
