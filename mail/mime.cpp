@@ -146,6 +146,7 @@ const MimePart* MimeMessage::find(std::string_view number) const {
 }
 
 Mime::Mime(std::string helper) : helper_(std::move(helper)) {}
+Mime::Mime(base::Fd channel) : channel_(std::move(channel)) {}
 Mime::Mime(Mime&& other) noexcept
     : helper_(std::move(other.helper_)),
       channel_(std::move(other.channel_)),
@@ -169,7 +170,7 @@ void Mime::stop() {
 }
 
 Result<> Mime::start() {
-  if (process_ > 0) return {};
+  if (channel_) return {};
   if (helper_.empty() || ::access(helper_.c_str(), X_OK) != 0)
     return base::system_error(Kind::unavailable, helper_.empty() ? "postbag-mime" : helper_,
                               "start", ENOENT);

@@ -51,6 +51,8 @@ class Mime {
  public:
   /// Nothing is started before it is used. helper: path of postbag-mime.
   explicit Mime(std::string helper);
+  /// A helper that is there already, at the other end of a socket.
+  explicit Mime(base::Fd channel);
   Mime(Mime&&) noexcept;
   Mime& operator=(Mime&&) noexcept;
   ~Mime();

@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <cstdio>
 #include <vector>
 
 #include "lib/base/fd.h"
@@ -115,6 +117,25 @@ void renounce_calls() {
   ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
+// A message of so many bytes may use so much time and memory, and no more: else the kernel ends us.
+void limit_request(std::uint64_t size) {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  const auto seconds = static_cast<rlim_t>(used.ru_utime.tv_sec + used.ru_stime.tv_sec);
+  rlimit limit{seconds + 20 + size / 2'000'000, RLIM_INFINITY};
+  ::setrlimit(RLIMIT_CPU, &limit);
+  static const rlim_t mapped = [] {  // by libraries and their like
+    rlim_t pages = 0;
+    if (FILE* const file = ::fopen("/proc/self/statm", "re")) {
+      if (::fscanf(file, "%lu", &pages) != 1) pages = 0;
+      ::fclose(file);
+    }
+    return pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE));
+  }();
+  limit = {mapped + 512'000'000 + 4 * size, RLIM_INFINITY};
+  if (mapped > 0) ::setrlimit(RLIMIT_AS, &limit);
+}
+
 base::Result<int> mime(base::Args args) {
   int type = 0;
   socklen_t length = sizeof type;
@@ -130,7 +151,7 @@ base::Result<int> mime(base::Args args) {
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   renounce_files();
   renounce_calls();
-  TRY(reader::serve_mime(channel));
+  TRY(reader::serve_mime(channel, limit_request));
   return EX_OK;
 }
 

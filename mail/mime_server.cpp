@@ -2,7 +2,6 @@
 
 #include <gmime/gmime.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,30 +50,7 @@ Ref<GMimeStream> sink_of(int descriptor) {
   return stream;
 }
 
-// A message of so many bytes may use so much time and memory, and no more: else the kernel ends us.
-void limit_request(std::uint64_t size) {
-  rusage used{};
-  ::getrusage(RUSAGE_SELF, &used);
-  const auto seconds = static_cast<rlim_t>(used.ru_utime.tv_sec + used.ru_stime.tv_sec);
-  rlimit limit{seconds + 20 + size / 2'000'000, RLIM_INFINITY};
-  ::setrlimit(RLIMIT_CPU, &limit);
-  static const rlim_t mapped = [] {  // by libraries and their like
-    rlim_t pages = 0;
-    if (FILE* const file = ::fopen("/proc/self/statm", "re")) {
-      if (::fscanf(file, "%lu", &pages) != 1) pages = 0;
-      ::fclose(file);
-    }
-    return pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE));
-  }();
-  limit = {mapped + 512'000'000 + 4 * size, RLIM_INFINITY};
-  if (mapped > 0) ::setrlimit(RLIMIT_AS, &limit);
-}
-
 Result<Ref<GMimeMessage>> parsed(int descriptor) {
-  struct stat status {};
-  if (::fstat(descriptor, &status) != 0)
-    return base::system_error(Kind::io, "message", "stat", errno);
-  limit_request(static_cast<std::uint64_t>(status.st_size));
   const auto stream = stream_of(descriptor);
   const Ref<GMimeParser> parser(g_mime_parser_new_with_stream(stream.get()));
   g_mime_parser_set_persist_stream(parser.get(), TRUE);
@@ -344,7 +320,6 @@ struct Source {
 
 Result<> build(const std::vector<Source>& sources, int output) {
   for (const auto& source : sources) ::lseek(source.content.number(), 0, SEEK_SET);
-  limit_request(0);
   Ref<GMimeObject> top = part_of(sources[0].entity, sources[0].content.number());
   if (sources.size() > 1) {
     const Ref<GMimeMultipart> mixed(g_mime_multipart_new_with_subtype("mixed"));
@@ -402,6 +377,14 @@ Result<std::string> answer_build(int channel, Packet packet, WireReader& values)
   return std::string();
 }
 
+// Of what a request is about.
+std::uint64_t size_of(const Packet& packet) {
+  struct stat status {};
+  const bool known =
+      !packet.descriptors.empty() && ::fstat(packet.descriptors[0].number(), &status) == 0;
+  return known ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
 Result<std::string> answer(int channel, Packet packet) {
   const std::string bytes = std::move(packet.values);
   WireReader values(bytes);
@@ -413,11 +396,12 @@ Result<std::string> answer(int channel, Packet packet) {
 }
 }  // namespace
 
-Result<> serve_mime(int channel) {
+Result<> serve_mime(int channel, void (*before)(std::uint64_t size)) {
   g_mime_init();
   for (;;) {
     TRY_LET(packet, receive_packet(channel, 0));
     if (!packet) return {};
+    if (before) before(size_of(*packet));
     const auto result = answer(channel, std::move(*packet));
     WireWriter reply;
     if (result) reply.number(0).text(result.value());

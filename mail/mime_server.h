@@ -2,11 +2,14 @@
 // seen in no other file.
 #pragma once
 
+#include <cstdint>
+
 #include "lib/base/result.h"
 
 namespace reader {
 
-/// Answer requests (mime_wire.h) until the other side closes the socket. Errors: io.
-base::Result<> serve_mime(int channel);
+/// Answer requests (mime_wire.h) until the other side closes the socket. before: called with the
+/// size of each message before it is looked at; may be nullptr. Errors: io.
+base::Result<> serve_mime(int channel, void (*before)(std::uint64_t size));
 
 }  // namespace reader
