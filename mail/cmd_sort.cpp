@@ -6,7 +6,7 @@
 
 #include "lib/base/main.h"
 #include "lib/base/text.h"
-#include "mail/case_fold.h"
+#include "mail/fold.h"
 #include "mail/command.h"
 #include "mail/fields.h"
 #include "mail/select.h"
@@ -34,7 +34,7 @@ struct Sorted {
 };
 
 std::string field_text(std::string_view header, std::string_view name) {
-  return case_folded(readable(field_body(header, name).value_or("")));
+  return folded(readable(field_body(header, name).value_or("")));
 }
 
 // Answers stand beside what they answer.
@@ -70,11 +70,11 @@ constexpr std::array keys = {
         }},
     Key{"from", true,
         [](Session&, std::string_view header, Sorted& made) {
-          made.text = case_folded(bare_addresses(field_body(header, "from").value_or("")));
+          made.text = folded(bare_addresses(field_body(header, "from").value_or("")));
         }},
     Key{"to", true,
         [](Session&, std::string_view header, Sorted& made) {
-          made.text = case_folded(bare_addresses(field_body(header, "to").value_or("")));
+          made.text = folded(bare_addresses(field_body(header, "to").value_or("")));
         }},
     Key{"subject", true,
         [](Session&, std::string_view header, Sorted& made) { made.text = bare_subject(header); }},
@@ -181,13 +181,13 @@ Result<bool> holds(Session& session, std::size_t index, std::vector<std::string>
     if (drop_found(field_text(header, name))) return true;
   auto text = readable_text(session, index);
   // A message that cannot be taken apart is not found, but the others are.
-  return text && drop_found(case_folded(text.value()));
+  return text && drop_found(folded(text.value()));
 }
 
 Result<Next> search(Session& session, const Call& call) {
   if (call.words.empty()) return Error{Kind::usage, "search: for which words?"};
   std::vector<std::string> words;
-  for (const auto& word : call.words) words.push_back(case_folded(word));
+  for (const auto& word : call.words) words.push_back(folded(word));
   session.found.clear();
   for (std::size_t place = 0; place < message_count(session); ++place) {
     const auto index = message_at(session, place);
