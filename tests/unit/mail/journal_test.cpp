@@ -71,7 +71,7 @@ TEST_CASE("journal: what was written is read, damage is seen") {
   const Bed bed(message(1, 2000), message(2, 3000));
   const auto text = Folder::content(bed.journal());
   REQUIRE(parse_journal_header(text.substr(0, journal_header_size)));
-  for (const std::size_t at : {20, 5000, 8190, 8200, 11'300}) {
+  for (const std::size_t at : {20, 5000, 8190, 8200, 11'200}) {
     CAPTURE(at);
     REQUIRE(at < text.size());
     auto damaged = text;
@@ -152,4 +152,5 @@ TEST_CASE("journal: what others changed is left alone") {
   CHECK(shrinks.finding(before + "prose\n") == Finding{});
   CHECK(shrinks.finding(after + "prose\n") == Finding{});
   CHECK(grows.finding(before + "prose\n") == Finding{});
+  CHECK(grows.finding(before.substr(0, 3000) + "\n\nprose\n") == Finding{});
 }

@@ -52,7 +52,7 @@ TEST_CASE("mbox folder: messages as they are, as they are stored, and counted as
   CHECK(folder->text(0).value() == "Subject: x\n\nFrom here\n>From there\n");
   CHECK(folder->header(0).value() == "Subject: x\n");
   CHECK(folder->from_line(0).value() == from);
-  CHECK(folder->size(0) == from.size() + 38);
+  CHECK(folder->size(0) == from.size() + 37);
   CHECK(folder->lines(0).value() == 6);
   CHECK(folder->stored(0).value() == bed.content().substr(0, folder->size(0)));
   CHECK(folder->text(1).value() == "\nno header\n");
