@@ -67,8 +67,8 @@ Result<Next> inc(Session& session, const Call& /*call*/) {
     base::print("No new mail.\n");
     return Next::go_on;
   }
-  session.dot = message_count(session) - arrived;
   mark_arrivals(session);
+  session.dot = message_count(session) - arrived;
   base::print(summary(session));
   return Next::go_on;
 }

@@ -149,9 +149,11 @@ Result<std::optional<std::uint64_t>> Comparison::mail_before(std::uint64_t until
   TRY_LET(text, read(mailbox_, first, std::min(size_, last + longest_from_line)));
   for (auto at = last;; --at) {
     const auto here = std::string_view(text).substr(static_cast<std::size_t>(at - first));
+    const auto line = here.substr(0, here.find('\n'));
     const bool line_starts = at == from || (at > first && text[at - first - 1] == '\n');
-    if (line_starts && store::is_from_line(here.substr(0, here.find('\n'))))
-      return std::optional(at);
+    // A line that is the journal's to its end is no other's.
+    if (line_starts && store::is_from_line(line))
+      return until < at + line.size() ? std::optional(at) : std::nullopt;
     if (at == first) return std::optional<std::uint64_t>();
   }
 }
@@ -166,7 +168,7 @@ Result<Finding> Comparison::growing() {
   if (all && size_ <= facts_.new_size) return Finding{Finding::State::unfinished, size_};
   if (all) {
     TRY_LET(mail, mail_at(end));
-    if (mail) return Finding{Finding::State::unfinished, end};
+    return mail ? Finding{Finding::State::unfinished, end} : Finding{};
   }
   TRY_LET(late, mail_before(written));
   return late ? Finding{Finding::State::unfinished, *late} : Finding{};

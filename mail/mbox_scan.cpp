@@ -11,7 +11,7 @@
 namespace reader {
 
 namespace {
-constexpr std::size_t piece = 1 << 20;
+constexpr std::size_t first_piece = 16 << 10, piece = 1 << 20;
 constexpr std::size_t longest_from_line = 4096;
 constexpr std::size_t longest_line = 8192;  // of a header, as far as we look at it
 constexpr std::size_t behind = 3;  // what decides whether a line begins behind an empty one
@@ -40,7 +40,8 @@ std::span<char> MboxIndexer::room() {
   used_ -= gone;
   at_ -= gone;
   base_ += gone;
-  if (buffer_.size() < used_ + piece) buffer_.resize(used_ + piece);
+  const auto wanted = used_ + (buffer_.empty() ? first_piece : piece);
+  if (buffer_.size() < wanted) buffer_.resize(wanted);
   return {buffer_.data() + used_, buffer_.size() - used_};
 }
 

@@ -30,7 +30,7 @@ class MboxIndexer {
  public:
   /// origin: offset of the first byte.
   explicit MboxIndexer(std::uint64_t origin = 0);
-  /// Where the next bytes are to be put: never empty, at least 1 MiB as a rule.
+  /// Where the next bytes are to be put: never empty, 1 MiB as a rule.
   std::span<char> room();
   /// So many of them came.
   void filled(std::size_t count);

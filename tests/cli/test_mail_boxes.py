@@ -1,0 +1,336 @@
+"""What `mail` does to mailboxes when it leaves them, and that it shares them with whoever delivers."""
+
+import mailbox
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+import pytest
+from support.mail_reader import Reader
+from support.mail_user import Bed
+from support.postfix import extracted
+
+OLD, READ = "Status: O\n", "Status: RO\n"
+FROM = "From m{0}@example.org Sat Jan  2 08:50:0{0} 2021\n"
+
+
+def message(number, status=""):
+    return FROM.format(number) + f"From: M{number} <m{number}@example.org>\nSubject: s{number}\n{status}\nbody {number}\n\n"
+
+
+def messages(*statuses):
+    return "".join(message(number, status) for number, status in enumerate(statuses, 1))
+
+
+class Boxes(Reader):
+    """A reader of three new messages."""
+
+    def __init__(self, folder, programs):
+        super().__init__(folder, programs, messages("", "", ""))
+        self.mbox = self.home / "mbox"
+
+    def said(self, commands, *options, status=0):
+        """Of a session that prints no messages: all that it says behind its start."""
+        done = self.run("set append\n" + commands + "\n", "-N", *options)
+        assert done.returncode == status, done.stdout
+        text = done.stdout.decode().replace(str(self.home), "~").replace(str(self.box), "BOX")
+        return text.split("\n", 2)[2]
+
+    def now(self):
+        return self.box.read_text()
+
+
+@pytest.fixture
+def boxes(tmp_path, programs):
+    return Boxes(tmp_path, programs)
+
+
+# The system mailbox: what POSIX asks, in bsd-mailx's words.
+
+QUITS = {
+    "nothing": ("quit", "Held 3 messages in BOX\n", messages(OLD, OLD, OLD), None),
+    "read": ("set crt\npipe 1 true\nquit", "Saved 1 message in ~/mbox\nHeld 2 messages in BOX\n",
+             message(2, OLD) + message(3, OLD), (1,)),
+    "touch": ("touch 1\nquit", "Saved 1 message in ~/mbox\nHeld 2 messages in BOX\n",
+              message(2, OLD) + message(3, OLD), (1,)),
+    "touch, hold": ("touch 1\nhold 1\nquit", "Held 3 messages in BOX\n", None, None),
+    "set hold": ("set hold\ntouch 1\nquit", "Held 3 messages in BOX\n", None, None),
+    "delete": ("delete 2\nquit", "Held 2 messages in BOX\n", message(1, OLD) + message(3, OLD), None),
+    "mbox": ("mbox 1 3\nquit", "Saved 2 messages in ~/mbox\nHeld 1 message in BOX\n", message(2, OLD), (1, 3)),
+    "save": ("save 1 out\nquit", '"out" [New file]\nHeld 2 messages in BOX\n', message(2, OLD) + message(3, OLD), None),
+    "keepsave": ("set keepsave\nsave 1 out\nquit",
+                 '"out" [New file]\nSaved 1 message in ~/mbox\nHeld 2 messages in BOX\n', message(2, OLD) + message(3, OLD),
+                 (1,)),
+    "hold, keepsave": ("set hold keepsave\nsave 1 out\nquit", '"out" [New file]\nHeld 3 messages in BOX\n',
+                       messages(READ, OLD, OLD), None),
+    "hold, save": ("set hold\nsave 1 out\nquit", '"out" [New file]\nHeld 2 messages in BOX\n',
+                   message(2, OLD) + message(3, OLD), None),
+    "end of input": ("delete 1", "Held 2 messages in BOX\n", message(2, OLD) + message(3, OLD), None),
+    "exit": ("delete 1\ntouch 2\nexit", "", messages("", "", ""), None),
+    "all to mbox": ("touch *\nset keep\nquit", "Saved 3 messages in ~/mbox\n", "", (1, 2, 3)),
+}
+
+
+@pytest.mark.parametrize("case", QUITS)
+def test_how_the_system_mailbox_is_left(boxes, case):
+    commands, said, left, moved = QUITS[case]
+    inode = boxes.box.stat().st_ino
+    assert boxes.said(commands) == said
+    assert boxes.now() == (left if left is not None else messages(OLD, OLD, OLD))
+    assert boxes.box.stat().st_ino == inode and boxes.box.stat().st_mode & 0o777 == 0o644
+    assert [re.findall(r"Subject: s(\d)", boxes.mbox.read_text()) if boxes.mbox.exists() else None] == \
+        [[str(number) for number in moved] if moved else None]
+    assert not (boxes.home / "mbox.lock").exists() and not boxes.box.with_name("box.lock").exists()
+
+
+def test_an_emptied_mailbox(boxes):
+    assert boxes.said("set keep\ndelete *\nquit") == ""
+    assert boxes.now() == ""
+    boxes.box.write_text(messages(""))
+    assert boxes.said("delete *\nquit") == ""
+    assert not boxes.box.exists()
+
+
+def test_what_comes_into_mbox_stands_before_the_rest_unless_append_is_set(boxes):
+    boxes.mbox.write_text(message(9))
+    boxes.mbox.chmod(0o600)
+    boxes.run("touch 1 2\nquit\n", "-N")
+    assert boxes.mbox.read_text() == message(1, OLD) + message(2, OLD) + message(9)
+    boxes.said("touch *\nquit")
+    assert boxes.mbox.read_text() == message(1, OLD) + message(2, OLD) + message(9) + message(3, OLD)
+
+
+def test_saveignore_leaves_fields_out(boxes):
+    boxes.said("saveignore from\ncopy 1 out\nexit")
+    assert (boxes.home / "out").read_text() == message(1, OLD).replace("From: M1 <m1@example.org>\n", "")
+
+
+def test_mail_that_arrives_meanwhile(boxes):
+    (boxes.home / "late").write_text(message(4))
+    for deleted, said in (("1", "New mail has arrived.\nHeld 2 messages in BOX\n"), ("*", "New mail has arrived.\n")):
+        boxes.box.write_text(messages("", "", ""))
+        text = boxes.said(f"delete {deleted}\n!cat late >>$MAIL\nquit")
+        assert text.removeprefix("!\n") == said and boxes.now().endswith(message(4))
+        assert len(re.findall("^From ", boxes.now(), re.M)) == (3 if deleted == "1" else 1)
+
+
+def test_inc_finds_new_mail(boxes):
+    (boxes.home / "late").write_text(message(4))
+    told = boxes.said("inc\n!cat late >>$MAIL\ninc\n=\nexit").replace("!\n", "")
+    assert told == 'No new mail.\n"BOX": 4 messages 4 new\n4\n'
+
+
+@pytest.mark.parametrize("name", ["TERM", "HUP", "KILL"])
+def test_signals_leave_the_mailbox_as_it_was(boxes, name):
+    argv = [boxes.mail, "-n", "-N"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=boxes.env, cwd=boxes.home) as process:
+        process.stdin.write(b"delete 1\ntouch 2\n!echo done\n")
+        process.stdin.flush()
+        while process.stdout.readline() != b"done\n":
+            pass
+        process.send_signal(getattr(signal, f"SIG{name}"))
+        process.stdin.close()
+        assert process.wait(30) != 0
+    assert boxes.now() == messages("", "", "") and not boxes.mbox.exists()
+
+
+def test_an_mbox_that_cannot_be_written_leaves_all_as_it_was(boxes):
+    told = boxes.run("set append MBOX=/nowhere/mbox\ntouch 1\ndelete 2\nquit\n", "-N")
+    assert told.returncode != 0 and b"/nowhere/mbox: " in told.stdout and b"No such file or directory" in told.stdout
+    assert boxes.now() == messages("", "", "")
+
+
+def test_a_mailbox_that_another_program_rewrote_is_left_alone(boxes):
+    told = boxes.run("delete 3\n!printf 'From x@y Sat Jan  2 08:50:01 2021\\n\\nother\\n\\n' >$MAIL\nquit\n", "-N")
+    assert told.returncode != 0
+    assert told.stdout.decode().splitlines()[-1] == f"{boxes.box}: changed by another program"
+    assert boxes.now() == "From x@y Sat Jan  2 08:50:01 2021\n\nother\n\n"
+
+
+# Other files.
+
+def test_how_a_file_is_left(boxes):
+    file = boxes.home / "f"
+    file.write_text(messages(READ, READ))
+    assert boxes.said("touch 1\nmbox 2\nsave 1 out\nquit", "-f", "f") == '"out" [New file]\n'
+    assert file.read_text() == messages(READ, READ)
+    assert boxes.said("delete 1\nquit", "-f", "f") == '"f" complete\n'
+    assert file.read_text() == message(2, READ)
+    shutil.copy(file, boxes.home / "g")
+    assert boxes.said("set keep\ndelete 1\nquit", "-f", "f") == '"f" truncated\n'
+    assert file.read_text() == ""
+    assert boxes.said("delete 1\nquit", "-f", "g") == '"g" removed\n'
+    assert not (boxes.home / "g").exists()
+
+
+def test_saving(boxes):
+    said = boxes.said("save 1 out\nsave 2 out\ncopy 3 'a file'\nsave 3\nSave 1\nCopy 2\nexit")
+    assert said == '"out" [New file]\n"out" [Appended]\n"a file" [New file]\n"3" [New file]\n"m1" [New file]\n"m2" [New file]\n'
+    assert (boxes.home / "out").read_text() == message(1, OLD) + message(2, OLD)
+    assert (boxes.home / "a file").stat().st_mode & 0o777 == 0o600
+    assert boxes.now() == messages("", "", "")
+
+
+@pytest.mark.parametrize("author, file", [
+    ("../../x@y", "xunknown"), (".profile@y", "profile"), ('"/etc/passwd"@y', "etcpasswd"), ("a$(touch_X)b@y", "atouch_Xb")])
+def test_nobodys_name_is_a_path(boxes, author, file):
+    file = "x" if file == "xunknown" else file
+    boxes.box.write_text(message(1).replace("M1 <m1@example.org>", f"<{author}>"))
+    said = boxes.said("Copy 1\nexit")
+    assert said == f'"{file}" [New file]\n' and sorted(os.listdir(boxes.home)) == [file]
+
+
+def test_links_of_others_are_not_followed(boxes):
+    (boxes.home / "target").write_text("")
+    (boxes.home / "own").symlink_to("target")
+    assert boxes.said("copy 1 own\nexit") == '"own" [Appended]\n'
+    assert (boxes.home / "target").read_text() == message(1, OLD)
+    if os.geteuid() != 0:
+        pytest.skip("giving a link away needs root")
+    (boxes.home / "foreign").symlink_to("target")
+    os.chown(boxes.home / "foreign", 4711, 4711, follow_symlinks=False)
+    assert "foreign: is somebody else's symbolic link" in boxes.said("copy 2 foreign\nexit")
+    assert (boxes.home / "target").read_text() == message(1, OLD)
+
+
+def test_other_mailboxes_are_opened(boxes):
+    (boxes.home / "f").write_text(messages(READ))
+    said = boxes.said("file f\nfile #\nfile nosuch\nfile\nexit")
+    assert said == ('Held 3 messages in BOX\n"f": 1 message\n"BOX": 3 messages 3 unread\n'
+                    'nosuch: No such file or directory\n"BOX": 3 messages 3 unread\n')
+
+
+def test_a_maildir(boxes):
+    for part in ("cur", "new", "tmp"):
+        (boxes.home / "d" / part).mkdir(parents=True)
+    (boxes.home / "d/new/1001.a").write_text("Return-Path: <a@x>\nSubject: one\n\n1\nFrom 1\n")
+    (boxes.home / "d/cur/1002.b:2,FS").write_text("Subject: two\n\n2\n")
+    assert boxes.said("copy 1 out\ndelete 2\nquit", "-f", "d") == '"out" [New file]\n"d" complete\n'
+    assert [path.name for path in (boxes.home / "d").glob("*/*")] == ["1001.a:2,"]
+    saved = (boxes.home / "out").read_text().split("\n", 1)
+    assert saved[0].startswith("From a@x ")
+    assert saved[1] == "Return-Path: <a@x>\nSubject: one\nStatus: O\n\n1\n>From 1\n\n"
+    assert boxes.said("copy * d\nexit") == '"d" [Appended]\n'
+    found = mailbox.Maildir(boxes.home / "d")
+    assert sorted(each["Subject"] for each in found) == ["one", "s1", "s2", "s3"]
+
+
+# With those who deliver.
+
+DRIVER = "/usr/local/bin/mailbox_driver"
+
+
+@pytest.fixture
+def bed(world, programs):
+    made = Bed(world(users=["jane", "tom"]), programs["postbag-flush"].parents[1] / "tests/deliver")
+    shutil.copy(programs["postbag-flush"].parents[1] / "tests/mailbox_driver", made.world.path(DRIVER))
+    return made
+
+
+def driver(*words, lock_limit=20_000):
+    return [DRIVER, "--journals", "/home/jane/journals", "--lock-limit", str(lock_limit), *words]
+
+
+LOCKED = {
+    "lockfile": "lockfile -1 -r 1000 box.lock && cat late >>box; rm -f box.lock",
+    "mutt_dotlock": "until mutt_dotlock -r 100 box; do :; done; cat late >>box; mutt_dotlock -u box",
+    "deliver": " ".join(["/usr/local/bin/deliver", "--message", "message", "--home", "/home/jane", "mbox", "/home/jane/box"]),
+    "dovecot": "doveadm -c /home/jane/dovecot.conf save <message",
+}
+DOVECOT = """mail_location = mbox:/home/jane/mail:INBOX=/home/jane/box
+log_path = /home/jane/log
+ssl = no
+stats_writer_socket_path =
+protocols =
+default_internal_user = tom
+default_login_user = tom
+mbox_dirty_syncs = no
+mbox_read_locks = fcntl
+mbox_write_locks = dotlock fcntl
+"""
+
+
+@pytest.mark.parametrize("program", LOCKED)
+def test_rewriting_beside_deliveries(bed, program):
+    """Forty messages go one by one while forty others come."""
+    if program == "dovecot":
+        root = extracted("dovecot-core")
+        mounted = bed.world.run(["mount", "-t", "overlay", "-o", f"lowerdir={root}/usr:/usr", "overlay", "/usr"])
+        assert mounted.returncode == 0, mounted.stderr
+        bed.write("/home/jane/dovecot.conf", DOVECOT.encode(), 0o644)
+    old = "".join(message(1).replace("s1", f"old {n}") for n in range(60))
+    bed.write("/home/jane/box", old.encode())
+    bed.write("/home/jane/late", message(2).replace("s2", "late").encode())
+    bed.write("/home/jane/message", b"Subject: late\n\nbody 2\n")
+    ours = bed.world.popen(["sh", "-c", 'for i in $(seq 40); do "$@" || exit 1; done', "sh",
+                            *driver("commit", "/home/jane/box", "d1")], user="jane", stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE)
+    theirs = bed.world.run(["sh", "-c", f"for i in $(seq 40); do {LOCKED[program]}; done"], user="jane", timeout=120)
+    told, error = ours.communicate(timeout=120)
+    assert (told.count(b"left"), error) == (40, b"") and theirs.returncode == 0, theirs.stderr
+    found = [each["Subject"] for each in mailbox.mbox(bed.world.path("/home/jane/box"))]
+    # Dovecot keeps no mail of its own in there; but it may add one for itself at the start.
+    found = [subject for subject in found if not subject.startswith("DON'T DELETE")]
+    assert found.count("late") == 40
+    assert [subject for subject in found if subject.startswith("old")] == [f"old {n}" for n in range(40, 60)]
+
+
+def test_a_dot_lock_is_waited_for_and_told_of(bed):
+    box = bed.write("/home/jane/box", messages("", "").encode())
+    lock = bed.write("/home/jane/box.lock")
+    done = bed.world.run(driver("commit", "/home/jane/box", "d1", lock_limit=50), user="jane")
+    assert (done.returncode, done.stderr) == (
+        75, b"mailbox_driver: /home/jane/box: unable to lock: /home/jane/box.lock is there\n")
+    assert box.read_text() == messages("", "")
+    waiting = bed.world.popen(driver("commit", "/home/jane/box", "d1"), user="jane", stdout=subprocess.PIPE)
+    lock.unlink()
+    assert waiting.communicate(timeout=30)[0] == b"left 1 arrived 0\n" and box.read_text() == message(2)
+
+
+def test_the_kernels_lock_is_waited_for(bed):
+    box = bed.write("/home/jane/box", messages("", "").encode())
+    holder = bed.world.popen(bed.argv("hold", "/home/jane/box"), user="jane", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert holder.stdout.readline() == b"held\n"
+    done = bed.world.run(driver("commit", "/home/jane/box", "d1", lock_limit=50), user="jane")
+    assert done.returncode == 75 and done.stderr.endswith(b"unable to lock: it is locked by another program\n")
+    assert box.read_text() == messages("", "")
+    waiting = bed.world.popen(driver("commit", "/home/jane/box", "d1"), user="jane", stdout=subprocess.PIPE)
+    holder.stdin.close()
+    assert holder.wait(30) == 0
+    holder.stdout.close()
+    assert waiting.communicate(timeout=30)[0] == b"left 1 arrived 0\n" and box.read_text() == message(2)
+
+
+def test_in_debians_folder_where_no_file_can_be_made(bed):
+    bed.world.path("/var/mail").chmod(0o2775)
+    box = bed.write("/var/mail/jane", messages("", "", "").encode(), mode=0o660)
+    inode = box.stat().st_ino
+    done = bed.world.run(driver("commit", "/var/mail/jane", "d1", "s2=RO"), user="jane")
+    assert done.stdout == b"left 2 arrived 0\n", done.stderr
+    assert box.read_text() == message(2, READ) + message(3)
+    assert (box.stat().st_ino, box.stat().st_mode & 0o777) == (inode, 0o660)
+    done = bed.world.run(driver("commit", "/var/mail/jane", "d1", "d2"), user="jane")
+    assert done.stdout == b"left 0 arrived 0\n" and box.read_bytes() == b""
+
+
+def test_a_text_that_does_not_fit_any_more_is_kept_apart(bed):
+    """A crash, and then a program that does more than append."""
+    before = messages("", "", "")
+    bed.write("/home/jane/box", before.encode())
+    journals = bed.world.path("/home/jane/journals")
+    traced = bed.world.run(["strace", "-f", "-o", "/home/jane/trace", "-e", "trace=pwrite64", "-e",
+                            "inject=pwrite64:signal=KILL:when=4", *driver("commit", "/home/jane/box", "d1")], user="jane")
+    assert traced.stdout == b""
+    journal, = journals.glob("rewrite.*")
+    assert not journal.name.endswith(".new")
+    other = "From x@y Sat Jan  2 08:50:01 2021\n\nother\n\n"
+    bed.write("/home/jane/box", other.encode())
+    done = bed.world.run(driver("list", "/home/jane/box"), user="jane")
+    kept, = journals.iterdir()
+    assert re.fullmatch(r"recovered\.[0-9a-f]{16}\.1", kept.name)
+    assert done.stderr.decode() == ("mailbox_driver: /home/jane/box: a crash cut off its rewriting, and it was changed since; "
+                                    f"what it was to hold is in /home/jane/journals/{kept.name}\n")
+    assert kept.read_text() == message(2) + message(3)
+    assert bed.world.path("/home/jane/box").read_text() == other
