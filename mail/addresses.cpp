@@ -54,6 +54,7 @@ Destination destination_of(std::string_view word) {
   word = base::trim(word);
   if (word.starts_with('|')) return Destination::command;
   if (word.starts_with('+')) return Destination::file;
+  if (word.starts_with('-')) return Destination::person;  // refused as one, with better words
   // As BSD's mail tells them: a slash before anything that only an address has.
   const auto mark = word.find_first_of("/@%!\"<");
   return mark != npos && word[mark] == '/' ? Destination::file : Destination::person;

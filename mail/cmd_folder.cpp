@@ -77,14 +77,14 @@ Result<Next> quit(Session& /*session*/, const Call& /*call*/) { return Next::qui
 Result<Next> leave_unchanged(Session& /*session*/, const Call& /*call*/) { return Next::exit; }
 
 constexpr std::array commands_here = {
-    Command{"file", 2, Takes::text, true, file, "[name]  leave this mailbox and open another"},
-    Command{"folder", 4, Takes::text, true, file, "[name]  the same"},
-    Command{"folders", 7, Takes::nothing, true, folders, "list the mailboxes in the folder"},
-    Command{"inc", 3, Takes::nothing, false, inc, "look for mail that came meanwhile"},
-    Command{"newmail", 4, Takes::nothing, false, inc, "the same"},
-    Command{"quit", 1, Takes::nothing, true, quit, "leave, and carry out what was asked"},
-    Command{"exit", 2, Takes::nothing, true, leave_unchanged, "leave the mailbox as it was"},
-    Command{"xit", 1, Takes::nothing, true, leave_unchanged, "the same"},
+    Command{"file", 2, Takes::text, false, file, "[name]  leave this mailbox and open another"},
+    Command{"folder", 4, Takes::text, false, file, "[name]  the same"},
+    Command{"folders", 7, Takes::nothing, false, folders, "  list the mailboxes in the folder"},
+    Command{"inc", 3, Takes::nothing, false, inc, "  look for mail that came meanwhile"},
+    Command{"newmail", 4, Takes::nothing, false, inc, "  the same"},
+    Command{"quit", 1, Takes::nothing, true, quit, "  leave, and carry out what was asked"},
+    Command{"exit", 2, Takes::nothing, true, leave_unchanged, "  leave the mailbox as it was"},
+    Command{"xit", 1, Takes::nothing, true, leave_unchanged, "  the same"},
 };
 
 }  // namespace

@@ -59,15 +59,21 @@ spaces.  Aliases are defined in .mailrc in your home directory.
 pattern that fits one file.
 )";
 
+// "d[elete] [messages]  delete messages".
+std::string explained(const Command& command) {
+  const auto rest = command.name.substr(command.shortest);
+  const bool arguments = command.help.find("  ") != std::string_view::npos;
+  const std::string_view gap = !arguments ? "  " : command.help.starts_with(' ') ? "" : " ";
+  return cat(command.name.substr(0, command.shortest), rest.empty() ? "" : "[", rest,
+             rest.empty() ? "" : "]", gap, command.help, "\n");
+}
+
 Result<Next> help(Session& session, const Call& call) {
   if (call.words.empty()) page(session, overview);
   for (const auto& word : call.words) {
     const auto* const command = find_command(word);
     if (command == nullptr) return Error{Kind::usage, cat("Unknown command: \"", word, "\"")};
-    const auto rest = command->name.substr(command->shortest);
-    show(session, cat(command->name.substr(0, command->shortest), rest.empty() ? "" : "[", rest,
-                      rest.empty() ? "" : "]", command->help.starts_with(' ') ? "" : " ",
-                      command->help, "\n"));
+    show(session, explained(*command));
   }
   return Next::go_on;
 }

@@ -6,9 +6,9 @@
 
 #include "lib/base/main.h"
 #include "lib/base/text.h"
+#include "mail/fold.h"
 #include "mail/command.h"
 #include "mail/fields.h"
-#include "mail/fold.h"
 #include "mail/select.h"
 #include "mail/sent_date.h"
 #include "mail/show.h"

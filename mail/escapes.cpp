@@ -220,7 +220,8 @@ Result<After> attach(Composition& composition, std::string_view argument) {
   for (const auto& word : split_words(argument)) {
     TRY_LET(path, expand_name(composition.session, word));
     TRY(base::open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, path));
-    composition.letter.attachments.push_back({.path = path, .name = {}, .type = {}, .charset = {}});
+    composition.letter.attachments.push_back(
+        {.path = path, .name = path.substr(path.rfind('/') + 1), .type = {}, .charset = {}});
   }
   for (const auto& attachment : composition.letter.attachments)
     base::print(cat("Attachment: ", displayable(attachment.path), "\n"));

@@ -170,7 +170,10 @@ std::string with_flags(std::string_view text, Flags flags) {
   const auto head = find_head(text, true);
   const auto header = text.substr(head.begin, head.end - head.begin);
   const auto fields = fields_of(header);
-  if (fields.flags == flags) return std::string(text);
+  const auto rest = text.substr(head.end);
+  // A text that begins like a From_ line would become a message behind an empty line.
+  const bool fragile = !head.empty_line && rest.starts_with("From ");
+  if (fields.flags == flags || fragile) return std::string(text);
   const std::string_view line_break = text.substr(0, head.begin).ends_with("\r\n") ? "\r\n" : "\n";
   const auto field = [&](std::string_view name, const std::string& body) {
     return body.empty() ? std::string() : cat(name, ": ", body, line_break);
@@ -182,7 +185,6 @@ std::string with_flags(std::string_view text, Flags flags) {
   const std::string lines = with_insertions(
       others, {fields.status_at, field("Status", status_body(flags))},
       {fields.extended_at, field("X-Status", extended_body(flags, fields.foreign))});
-  const auto rest = text.substr(head.end);
   const bool separate = !head.empty_line && !lines.empty();
   return cat(from_line, lines, separate ? line_break : "", rest);
 }

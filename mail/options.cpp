@@ -333,6 +333,8 @@ class Parser {
   void add(Attachment attachment) {
     attachment.type = std::exchange(pending_.type, {});
     attachment.name = std::exchange(pending_.name, {});
+    if (attachment.name.empty())
+      attachment.name = attachment.path.substr(attachment.path.rfind('/') + 1);
     result_.attachments.push_back(std::move(attachment));
     send_options_ = true;
   }

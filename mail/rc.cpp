@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "lib/base/file.h"
 #include "lib/base/main.h"
@@ -83,8 +84,9 @@ bool ends_in_backslash(std::string_view line) {
 bool talkative(const Session& session) { return !session.sending || session.terminal.input; }
 
 void remark(Session& session, const std::string& place, const std::string& text) {
-  if (talkative(session) && session.told.insert(text).second)
-    base::complain(cat(place, ": ", text));
+  if (!talkative(session) || !session.told.insert(text).second) return;
+  base::flush_output();
+  base::complain(cat(place, ": ", text));
 }
 
 void tell_unknown_variables(Session& session, const std::string& place, std::string_view line) {
@@ -100,15 +102,17 @@ void tell_unknown_variables(Session& session, const std::string& place, std::str
   }
 }
 
-void run_rc_line(Session& session, const std::string& place, std::string_view line) {
+// False: the rest of the file is not for us (`quit`, `exit`).
+bool run_rc_line(Session& session, const std::string& place, std::string_view line) {
   line = without_modifiers(line);
   const auto word = split_command(line).word;
   if (find_command(word) == nullptr &&
       std::find(std::begin(foreign), std::end(foreign), word) != std::end(foreign))
-    return;
+    return true;
   tell_unknown_variables(session, place, line);
   const auto done = run_line(session, line);
   if (!done) remark(session, place, done.error().text);
+  return !done || done.value() == Next::go_on;
 }
 
 std::string_view sentence(int number) { return std::strerror(number); }
@@ -166,15 +170,18 @@ std::vector<RcLine> rc_lines(std::string_view text) {
 }
 
 void run_rc(Session& session, const std::string& name, std::string_view text) {
-  const auto open = session.conditions.size();
+  // Those of the file that sourced it hold, and are none of its business.
+  auto outer = std::exchange(session.conditions, {});
   ++session.sourcing;
-  for (const auto& line : rc_lines(text))
-    run_rc_line(session, cat(name, ":", line.number), line.text);
-  --session.sourcing;
-  if (session.conditions.size() > open) {
-    remark(session, name, "\"if\" without matching \"endif\"");
-    session.conditions.resize(open);
+  bool to_the_end = true;
+  for (const auto& line : rc_lines(text)) {
+    to_the_end = run_rc_line(session, cat(name, ":", line.number), line.text);
+    if (!to_the_end) break;
   }
+  --session.sourcing;
+  if (to_the_end && !session.conditions.empty())
+    remark(session, name, "\"if\" without matching \"endif\"");
+  session.conditions = std::move(outer);
 }
 
 Result<> source_file(Session& session, const std::string& path, Trust trust) {

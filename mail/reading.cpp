@@ -275,7 +275,7 @@ void start_up(Session& session, const Invocation& invocation) {
   apply_options(session, invocation);
   import_environment(session);
   if (!invocation.no_system_rc) obey_system_rc(session);
-  obey_user_rc(session);
+  if (!invocation.no_user_rc) obey_user_rc(session);
   apply_options(session, invocation);
   for (const auto& command : invocation.commands) {
     const auto done = run_line(session, command);

@@ -200,11 +200,14 @@ Error to_be_finished(Error error) {
   return error;
 }
 
+// What remains was there before: no journal is needed. If the disk has not heard of it when the
+// power fails, what was deleted is there again, which is no loss; so that is not made an error.
 Result<> cut_and_keep(const LockedFile& mailbox, std::uint64_t size, Announce announce) {
   const SignalsHeld held;
   TRY(cut(mailbox, size));
   set_times(mailbox, announce);
-  return base::sync(mailbox.number(), mailbox.path());
+  (void)base::sync(mailbox.number(), mailbox.path());
+  return {};
 }
 
 // What a journal says is put beside it as a mailbox of its own, under a name that is free.

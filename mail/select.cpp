@@ -4,8 +4,8 @@
 #include <optional>
 
 #include "lib/base/text.h"
-#include "mail/case_fold.h"
 #include "mail/fields.h"
+#include "mail/fold.h"
 #include "mail/input.h"
 #include "mail/summary_name.h"
 #include "mail/walk.h"
@@ -34,6 +34,13 @@ bool is_numeric(std::string_view word) {
 
 void add_tokens(std::string_view word, std::vector<Token>& tokens) {
   if (!is_numeric(word)) {
+    // `1-alice`: a range without an end that could be one.
+    const auto digits = word.find_first_not_of("0123456789");
+    if (digits > 0 && word[digits] == '-') {
+      tokens.push_back({Token::Kind::number, std::string(word.substr(0, digits))});
+      tokens.push_back({Token::Kind::dash, "-"});
+      word.remove_prefix(digits + 1);
+    }
     tokens.push_back({Token::Kind::name, std::string(word)});
     return;
   }
@@ -84,12 +91,19 @@ constexpr Modifier modifiers[] = {
 /// A name or `/string` of a list, ready to be compared.
 struct Pattern {
   std::string field;  // of `/field:string`; "subject"; empty: it is an address
-  std::string text;   // case_folded()
+  std::string text;   // folded()
 };
+
+// Most text has no letters but ASCII's, which need no copy.
+bool contains(std::string_view text, std::string_view folded_part) {
+  if (std::none_of(folded_part.begin(), folded_part.end(), base::eight_bit))
+    return base::ifind(text, folded_part) != std::string_view::npos;
+  return folded(text).find(folded_part) != std::string::npos;
+}
 
 bool in_field(std::string_view header, std::string_view name, std::string_view text) {
   const auto body = field_body(header, name);
-  return body && contains_folded(readable(*body), text);
+  return body && contains(readable(*body), text);
 }
 
 bool matches_field(std::string_view header, const Pattern& pattern) {
@@ -199,7 +213,7 @@ class Selection {
     if (start_) return mistake("Non-numeric second argument");
     if (star_) return mistake("Can't mix \"*\" with anything");
     if (word[0] == ':') return take_modifier(word);
-    const auto typed = case_folded(from_charset(word, session_.terminal.charset));
+    const auto typed = folded(from_charset(word, session_.terminal.charset));
     names_.push_back(word);
     patterns_.push_back(word[0] == '/' ? subject(typed.substr(1)) : Pattern{"", typed});
     return {};
@@ -250,7 +264,7 @@ class Selection {
     return std::any_of(patterns_.begin(), patterns_.end(), [&](const Pattern& pattern) {
       if (!pattern.field.empty() || pattern.text.empty()) return false;
       if (by_login) return base::iequals(login_of(pattern.text), login_of(name.text));
-      return contains_folded(name.text, pattern.text) || contains_folded(from, pattern.text);
+      return contains(name.text, pattern.text) || contains(from, pattern.text);
     });
   }
 

@@ -1,6 +1,8 @@
 // The only include of readline.
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,18 +25,43 @@ Completer* completer = nullptr;
 const std::string* initial_text = nullptr;
 bool interrupted = false;
 
-// Signals are looked at here, since readline's own function reads on after one.
-int next_byte(FILE* stream) noexcept {
-  for (;;) {
-    unsigned char byte = 0;
-    const auto got = ::read(::fileno(stream), &byte, 1);
-    if (got == 1) return byte;
-    if (got == 0 || errno != EINTR) return EOF;
-    ::rl_check_signals();
-    if (!take_interrupt()) continue;
-    interrupted = true;
-    return EOF;
+/// Signals that readline catches wait while this lives, but not in wait().
+class Held {
+ public:
+  Held() {
+    sigset_t caught;
+    ::sigemptyset(&caught);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::sigaddset(&caught, number);
+    ::sigprocmask(SIG_BLOCK, &caught, &before_);
   }
+  Held(const Held&) = delete;
+  ~Held() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+  /// Until the descriptor has something, or a signal came.
+  bool wait(int descriptor) const {
+    pollfd one{descriptor, POLLIN, 0};
+    return ::ppoll(&one, 1, nullptr, &before_) > 0;
+  }
+
+ private:
+  sigset_t before_;
+};
+
+// A signal that comes before the wait must end it: readline's handlers only take a note, and a
+// read that has not begun is not interrupted.
+bool wait_for_key(int descriptor) {
+  for (;;) {
+    while (::rl_pending_signal() != 0) ::rl_check_signals();
+    const Held held;
+    if (take_interrupt()) return false;
+    if (::rl_pending_signal() == 0 && held.wait(descriptor)) return true;
+  }
+}
+
+int next_byte(FILE* stream) noexcept {
+  interrupted = interrupted || !wait_for_key(::fileno(stream));
+  unsigned char byte = 0;
+  return !interrupted && ::read(::fileno(stream), &byte, 1) == 1 ? byte : EOF;
 }
 
 int put_initial_text() noexcept {

@@ -4,14 +4,14 @@ import os
 import shutil
 
 import pytest
-from support.mail_reader import Reader
+from support.mail_reader import BANNER, Reader
 
 # pylint: disable=redefined-outer-name
 
 
 @pytest.fixture
 def reader(tmp_path, programs):
-    return Reader(tmp_path, programs, "fix.mbox")
+    return Reader(tmp_path, programs, "six.mbox")
 
 
 def with_rc(reader, text, mode=0o600, owner=None):
@@ -25,10 +25,13 @@ def with_rc(reader, text, mode=0o600, owner=None):
 
 
 def run(reader, text, commands="", *options, **more):
-    """(what the session printed below its banner, what it complained of)."""
-    done = reader.run(commands + "\nexit\n", "-N", *options, env=with_rc(reader, text, **more), merged=False)
+    """(what was printed but for the banner and the summary, what it complained of)."""
+    lines = commands + "\n" if commands else ""
+    done = reader.run(lines + "exit\n", "-N", *options, env=with_rc(reader, text, **more), merged=False)
     assert done.returncode == 0
-    return done.stdout.decode().splitlines()[2:], done.stderr.decode().splitlines()
+    said = done.stdout.decode().splitlines()
+    begin = said.index(BANNER.rstrip())
+    return said[:begin] + said[begin + 2:], done.stderr.decode().splitlines()
 
 
 def test_settings_count_from_the_start(reader):
@@ -71,7 +74,7 @@ def test_a_file_that_sources_another_s_stops_there(reader):
     other.write_text("echo other\n")
     other.chmod(0o666)
     said, complaints = run(reader, f"source {other}\necho mine\n")
-    assert said == [] and complaints == [f"mail: {reader.home}/.mailrc:1: {other}: not read: others may write it"]
+    assert said == ["mine"] and complaints == [f"mail: {reader.home}/.mailrc:1: {other}: not read: others may write it"]
     other.chmod(0o600)
     done = reader.run("x\n", env=with_rc(reader, f"source {other}\necho mine\n"))
     assert done.stdout.startswith(b"other\nmine\n")
@@ -132,11 +135,14 @@ shortcut a b
 
 
 def test_conditions(reader):
-    said = run(reader, "if r\necho r\nelse\necho s\nendif\nif s\necho s\nif r\necho no\nendif\nelse\necho not s\nendif\n"
-               "if t\necho t\nelse\necho pipe\nendif\n")
-    done = reader.run("x\n", "-N")
-    assert done.stdout.startswith(b"r\nnot s\npipe\nMail version")
-    assert said[1] == []
+    said, complaints = run(reader, "if r\necho r\nelse\necho s\nendif\nif s\necho s\nif r\necho no\nendif\nelse\n"
+                           "echo not s\nendif\nif t\necho t\nelse\necho pipe\nendif\n")
+    assert said == ["r", "not s", "pipe"]
+    assert not complaints
+
+
+def test_quit_ends_a_file(reader):
+    assert run(reader, "echo before\nif r\nquit\nendif\necho behind\n") == (["before"], [])
 
 
 def test_an_if_ends_with_its_file(reader):

@@ -10,7 +10,7 @@ from support.mail_reader import Reader
 
 @pytest.fixture
 def reader(tmp_path, programs):
-    return Reader(tmp_path, programs, "fix.mbox")
+    return Reader(tmp_path, programs, "six.mbox")
 
 
 def typed(session, *lines):
@@ -30,7 +30,7 @@ def test_lines_are_remembered_from_session_to_session(reader):
         typed(session, b"\x1b[A\x1b[A\x1b[A\n")
         session.expect(b" N  2 alice@example.org")
         typed(session, b"history\n")
-        session.expect(b"1\tfrom 2\n2\t=\n3\tx\n4\tfrom 2\n5\thistory\n")
+        session.expect(b"1\tfrom 2\r\n2\t=\r\n3\tx\r\n4\tfrom 2\r\n5\thistory\r\n")
         typed(session, b"x\n")
         session.finish()
     assert session.status == 0
@@ -52,10 +52,10 @@ def test_history_file_says_where(reader):
 
 def test_a_line_is_edited(reader):
     with reader.at_terminal("-N", env={"TERM": "vt100"}) as session:
-        typed(session, b"frmo 2\x1b[D\x1b[D\x1b[D\x1b[D\x14\n")  # ^T swaps two letters
+        typed(session, b"frmo 2\x1b[D\x1b[D\x1b[D\x14\n")  # ^T swaps two letters
         session.expect(b" N  2 alice@example.org")
         typed(session, b"junk\x15=\n")
-        session.expect(b"2\n")
+        session.expect(b"2\r\n")
         typed(session, b"x\n")
         session.finish()
     assert session.status == 0
@@ -79,7 +79,7 @@ def test_words_are_completed(reader, keys, seen):
         session.send(keys)
         session.expect(seen)
         session.send(b"\x03")
-        session.expect(b"Interrupt\n")
+        session.expect(b"Interrupt\r\n")
         session.send(b"x\n")
         session.finish()
     assert session.status == 0
@@ -89,7 +89,7 @@ def test_words_are_completed(reader, keys, seen):
 def test_any_terminal_will_do(reader, kind):
     with reader.at_terminal("-N", env={"TERM": kind}) as session:
         typed(session, b"from 1\n")
-        session.expect(b">N  1 root@funlife       Sat Jan  2 08:50   22/627   apt-listchanges: news for f\n")
+        session.expect(b">N  1 root@funlife       Sat Jan  2 08:50   22/627   apt-listchanges: news for f\r\n")
         typed(session, b"x\n")
         session.finish()
     assert session.status == 0

@@ -1,0 +1,120 @@
+#include "mail/addresses.h"
+
+#include <doctest/doctest.h>
+
+using reader::Addresses;
+using reader::Destination;
+using reader::Expansion;
+using reader::Groups;
+using reader::Letter;
+
+namespace {
+Addresses split(std::string_view list) {
+  const auto result = reader::split_addresses(list);
+  REQUIRE_MESSAGE(result, std::string(list));
+  return result.value();
+}
+
+Letter letter_to(Addresses to, Addresses cc = {}, Addresses bcc = {}) {
+  Letter letter;
+  letter.to = std::move(to);
+  letter.cc = std::move(cc);
+  letter.bcc = std::move(bcc);
+  return letter;
+}
+
+Addresses recipients(const Letter& letter, const Groups& groups = {}, bool metoo = false) {
+  const auto result =
+      reader::expand_addresses(letter, {.groups = &groups, .self = "jane", .metoo = metoo});
+  REQUIRE(result);
+  return result.value().addresses;
+}
+
+std::string refused(const Letter& letter) {
+  const auto result = reader::expand_addresses(letter, {});
+  REQUIRE_FALSE(result);
+  CHECK(result.error().kind == base::Kind::usage);
+  return result.error().text;
+}
+}  // namespace
+
+TEST_CASE("addresses: lists of people and scripts fall into their elements") {
+  CHECK(split("a@x") == Addresses{"a@x"});
+  CHECK(split("a@x,b@x, c") == Addresses{"a@x", "b@x", "c"});
+  CHECK(split("c@x d@x") == Addresses{"c@x", "d@x"});
+  CHECK(split("a@x, c@x d@x") == Addresses{"a@x", "c@x", "d@x"});
+  CHECK(split("Alice E <a@x>") == Addresses{"Alice E <a@x>"});
+  CHECK(split("\"Q, X\" <q@x>, b") == Addresses{"\"Q, X\" <q@x>", "b"});
+  CHECK(split("jane (Jane Doe)") == Addresses{"Jane Doe <jane>"});
+  CHECK(split("friends: a@x, b@x;") == Addresses{"a@x", "b@x"});
+  CHECK(split("\\jane") == Addresses{"\\jane"});
+  CHECK(split("|touch x") == Addresses{"|touch x"});
+  CHECK(split("") == Addresses{});
+  CHECK(split(" , ,") == Addresses{});
+  for (const char* bad : {"a@x <", "\"open", "a@@x", "<>", "Bob <b@x> c@x"})
+    CHECK_FALSE(reader::split_addresses(bad));
+}
+
+TEST_CASE("addresses: files and commands are told from people") {
+  using enum Destination;
+  for (const char* file : {"/x", "./x", "+x", "../x", "a/b", "/a@b"})
+    CHECK(reader::destination_of(file) == Destination::file);
+  CHECK(reader::destination_of("|cmd a/b") == command);
+  for (const char* name : {"jane", "jane@x/y", "a%b/c", "\"a/b\"@x", "Jane <a/b@x>"})
+    CHECK(reader::destination_of(name) == person);
+}
+
+TEST_CASE("addresses: what may be no address is refused before anything happens") {
+  CHECK(refused(letter_to({"-oQ/tmp"})) == "-oQ/tmp: an address cannot begin with '-'");
+  for (const char* bad : {"|touch x", "/tmp/x", "./x", "+x"})
+    CHECK(refused(letter_to({bad})).ends_with("`set expandaddr' would allow it"));
+  CHECK(refused(letter_to({"a b"})).starts_with("a b"));
+  CHECK_FALSE(reader::split_persons("a@x, /tmp/x"));
+  CHECK_FALSE(reader::split_persons("|cmd"));
+  Groups groups;
+  groups.aliases["arch"] = {"/tmp/arch"};
+  const auto letter = letter_to({"arch"});
+  CHECK_FALSE(reader::expand_addresses(letter, {.groups = &groups, .self = ""}));
+  const auto allowed =
+      reader::expand_addresses(letter, {.groups = &groups, .self = "", .addresses_only = false});
+  REQUIRE(allowed);
+  CHECK(allowed.value().files == std::vector<std::string>{"/tmp/arch"});
+}
+
+TEST_CASE("addresses: each recipient counts once, in the first field that has it") {
+  const auto letter = letter_to({"a@x", "A <a@X>"}, {"b", "a@x"}, {"b", "c"});
+  const auto result = reader::expand_addresses(letter, {});
+  REQUIRE(result);
+  CHECK(result.value().addresses == Addresses{"a@x", "b", "c"});
+  CHECK(result.value().to == Addresses{"a@x"});
+  CHECK(result.value().cc == Addresses{"b"});
+  CHECK(result.value().bcc == Addresses{"c"});
+}
+
+TEST_CASE("addresses: aliases are expanded, however they are knotted") {
+  Groups groups;
+  groups.aliases = {{"all", {"team", "dave@x"}},
+                    {"team", {"all", "bob@x", "jane"}},
+                    {"root", {"root"}},
+                    {"me", {"jane"}}};
+  CHECK(recipients(letter_to({"all"}), groups) == Addresses{"all", "bob@x", "dave@x"});
+  CHECK(recipients(letter_to({"team"}), groups, true) ==
+        Addresses{"team", "dave@x", "bob@x", "jane"});
+  CHECK(recipients(letter_to({"\\all"}), groups) == Addresses{"all"});
+  CHECK(recipients(letter_to({"root"}), groups) == Addresses{"root"});
+  CHECK(recipients(letter_to({"me"}), groups) == Addresses{"jane"});
+  Groups deep;
+  for (int i = 0; i < 20'000; ++i)
+    deep.aliases["a" + std::to_string(i)] = {"a" + std::to_string(i + 1)};
+  CHECK(recipients(letter_to({"a0"}), deep) == Addresses{"a20000"});
+}
+
+TEST_CASE("addresses: names are written for header fields") {
+  CHECK(reader::header_address("a@x") == "a@x");
+  CHECK(reader::header_address("Alice E <a@x>") == "Alice E <a@x>");
+  CHECK(reader::header_address("\"Q, X\" <q@x>") == "\"Q, X\" <q@x>");
+  CHECK(reader::header_address("Jörg <j@x>") == "=?UTF-8?B?SsO2cmc=?= <j@x>");
+  CHECK(reader::header_address("\\jane") == "jane");
+  CHECK(reader::header_address("a\nBcc: b").find('\n') == std::string::npos);
+  CHECK(reader::bare_address("Alice E <a@x>") == "a@x");
+}
