@@ -127,7 +127,8 @@ Entity text_entity(std::string_view type, const Content& content) {
 Entity attachment_entity(const Attachment& attachment, const Content& content) {
   Entity entity;
   entity.attachment = true;
-  entity.name = attachment.name;
+  // GMime writes a line end in a name as it is. Whoever named the file writes no fields of ours.
+  entity.name = base::printable(attachment.name, 255);
   entity.type = base::printable(attachment.type);
   if (entity.type.empty()) entity.type = type_of_name(attachment.name);
   if (entity.type.empty()) entity.type = content.text() ? "text/plain" : "application/octet-stream";
@@ -140,7 +141,7 @@ Entity attachment_entity(const Attachment& attachment, const Content& content) {
   }
   entity.encoding = "base64";
   if (!is_text(entity.type)) return entity;
-  entity.charset = attachment.charset;
+  entity.charset = base::printable(attachment.charset);
   if (entity.charset.empty() && content.utf8())
     entity.charset = content.ascii() ? "us-ascii" : "utf-8";
   if (content.utf8() && !content.controls()) entity.encoding = text_encoding(content);

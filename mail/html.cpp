@@ -18,31 +18,35 @@ struct Tag {
   std::string href, alt;
 };
 
-// Where names and values of a tag stand; `rest` begins behind the tag's name and is left behind its
-// '>'. Quotes may hold a '>'.
+// The characters at the start of `rest` that are `what`; they leave it.
+template <typename What>
+std::string_view skip(std::string_view& rest, What what) {
+  const auto end = std::find_if_not(rest.begin(), rest.end(), what);
+  const auto word = rest.substr(0, static_cast<std::size_t>(end - rest.begin()));
+  rest.remove_prefix(word.size());
+  return word;
+}
+
+// Behind an attribute's '='. Quotes may hold a '>'.
+std::string_view take_value(std::string_view& rest) {
+  skip(rest, space);
+  if (!rest.starts_with('"') && !rest.starts_with('\''))
+    return skip(rest, [](char c) { return !space(c) && c != '>'; });
+  const char quote = rest[0];
+  rest.remove_prefix(1);
+  return base::take(rest, quote);
+}
+
+// `rest` begins behind the tag's name and is left behind its '>'.
 void take_attributes(std::string_view& rest, Tag& tag) {
-  const auto skip = [&](auto what) {
-    const auto end = std::find_if_not(rest.begin(), rest.end(), what);
-    const auto word = rest.substr(0, static_cast<std::size_t>(end - rest.begin()));
-    rest.remove_prefix(word.size());
-    return word;
-  };
   while (!rest.empty() && rest[0] != '>') {
-    skip([](char c) { return space(c) || c == '/'; });
-    const auto name = skip([](char c) { return !space(c) && c != '=' && c != '>' && c != '/'; });
-    skip(space);
-    std::string_view value;
-    if (rest.starts_with('=')) {
-      rest.remove_prefix(1);
-      skip(space);
-      if (rest.starts_with('"') || rest.starts_with('\'')) {
-        const char quote = rest[0];
-        rest.remove_prefix(1);
-        value = base::take(rest, quote);
-      } else {
-        value = skip([](char c) { return !space(c) && c != '>'; });
-      }
-    }
+    skip(rest, [](char c) { return space(c) || c == '/'; });
+    const auto name =
+        skip(rest, [](char c) { return !space(c) && c != '=' && c != '>' && c != '/'; });
+    skip(rest, space);
+    if (!rest.starts_with('=')) continue;
+    rest.remove_prefix(1);
+    const auto value = take_value(rest);
     if (base::iequals(name, "href")) tag.href = html_unescaped(value);
     if (base::iequals(name, "alt")) tag.alt = html_unescaped(value);
   }
@@ -79,10 +83,12 @@ class Page {
       } else if (pre_ && (text[0] == '\n' || text[0] == '\r')) {
         if (text[0] == '\n') ++preformatted_breaks_;
         text.remove_prefix(1);
-      } else {
+      } else if (base::eight_bit(text[0])) {
         const auto length = std::max<std::size_t>(1, base::utf8_length(text));
         character(text.substr(0, length));
         text.remove_prefix(length);
+      } else {
+        text.remove_prefix(word(text));
       }
     }
   }
@@ -129,6 +135,17 @@ class Page {
 
   void blank() {
     if (!out_.empty() && breaks_ == 0) blank_ = true;
+  }
+
+  // The ASCII that text begins with, up to a blank; its length.
+  std::size_t word(std::string_view text) {
+    const auto end = std::find_if(text.begin(), text.end(),
+                                  [](char c) { return base::eight_bit(c) || space(c); });
+    // In preformatted text a blank is a character like any other.
+    const auto length = std::max<std::size_t>(1, static_cast<std::size_t>(end - text.begin()));
+    begin();
+    out_.append(text.substr(0, length));
+    return length;
   }
 
   // Deep nests are hostile: what stands before a line must not grow with them.

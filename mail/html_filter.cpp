@@ -14,6 +14,12 @@ namespace reader {
 namespace {
 constexpr std::chrono::seconds limit{10};
 
+std::vector<std::string> with_utf8(std::vector<std::string> environment) {
+  std::erase_if(environment, [](const std::string& entry) { return entry.starts_with("LC_ALL="); });
+  environment.emplace_back("LC_ALL=C.UTF-8");
+  return environment;
+}
+
 // None of them loads what a page names: pictures, frames, the next page.
 std::optional<Program> installed_converter(const Session& session) {
   const std::string width = base::cat(std::clamp(session.terminal.columns, 20, 132));
@@ -22,15 +28,14 @@ std::optional<Program> installed_converter(const Session& session) {
        "-no-cookie", "-o", "display_image=0", "-o", "frame=0", "-o", "meta_refresh=0"},
       {"/usr/bin/lynx", "-dump", "-stdin", "-force_html", "-assume_charset=utf-8",
        "-display_charset=utf-8", "-nolist", base::cat("-width=", width)},
-      {"/usr/bin/elinks", "-no-home", "-dump", "-dump-width", width, "-dump-charset", "utf-8",
-       "-eval", "set document.codepage.assume = \"utf-8\"", "-eval",
-       "set document.browse.meta_refresh = 0"},
+      {"/usr/bin/elinks", "-no-home", "-dump", "-dump-width", width, "-dump-charset", "utf-8"},
   };
   for (const auto& arguments : known)
     if (::access(arguments[0].c_str(), X_OK) == 0)
-      return Program{arguments, session.environment.all};
+      return Program{arguments, with_utf8(session.environment.all)};
   return std::nullopt;
 }
+
 // Ours, with words kept whole where a person looks.
 std::string stripped(const Session& session, const std::string& html) {
   std::string text = html_text(html);
@@ -42,10 +47,14 @@ std::string stripped(const Session& session, const std::string& html) {
 std::string readable_html(const Session& session, const std::string& html) {
   const std::string* const command = session.variables.find("html-filter");
   if (command && command->empty()) return stripped(session, html);
-  const auto program = command ? std::optional(shell_command(*command, session.environment.all))
-                               : installed_converter(session);
+  if (command) {
+    const auto text = filtered(shell_command(*command, session.environment.all), html, limit);
+    return text ? text.value() : stripped(session, html);
+  }
+  const auto program = installed_converter(session);
   if (!program) return stripped(session, html);
-  const auto text = filtered(*program, html, limit);
+  // The page may still name the charset it came in; the first one that is named counts.
+  const auto text = filtered(*program, "<meta charset=\"utf-8\">" + html, limit);
   return text ? text.value() : stripped(session, html);
 }
 

@@ -235,6 +235,7 @@ Result<MimeMessage> Mime::read(std::string_view message) {
 }
 
 Result<> Mime::extract(std::string_view message, std::string_view number, int output) {
+  if (message.empty() && number.empty()) return {};
   TRY_LET(file, file_of(message));
   TRY(request(WireWriter().number(ask_extract).text(number).take(), {file.number(), output}));
   TRY(reply());

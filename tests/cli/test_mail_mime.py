@@ -119,6 +119,15 @@ def test_types_go_by_names_and_contents(mime):
     assert parts[4].get_payload(decode=True) == b"\xfc"
 
 
+@pytest.mark.parametrize("name", ["a\nBcc: evil@x", "a\r\n\r\nbody", "esc\x1b]0;x\x07", "a\n b.txt"])
+def test_a_files_name_adds_no_field(mime, name):
+    built = mime.build(b"hi\n", attachments=[(b"x", name, "", ""), (b"x", "b.txt", "text/plain\nBcc: evil@x", "utf-8\nX: y")])
+    for part in email.message_from_bytes(built).walk():
+        assert set(part.keys()) <= {"MIME-Version", "Content-Type", "Content-Transfer-Encoding", "Content-Disposition"}
+    assert email.message_from_bytes(built).get_payload()[1].get_payload(decode=True) == b"x"
+    assert b"\x1b" not in built and b"\nBcc" not in built
+
+
 def test_an_attached_message_stays_as_it_is(mime):
     inner = b"From: a@b\nSubject: =?utf-8?q?=C3=BC?=\nX-Folded: a\n\tb\n\nbody \n\nFrom x\n"
     built = mime.build(b"see\n", attachments=[(inner, "fwd.eml", "message/rfc822", "")])

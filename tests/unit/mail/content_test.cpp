@@ -65,6 +65,8 @@ TEST_CASE("content: attachments are what their names say, and arrive as they wer
   CHECK(entity("m", "S: x\n\n" + std::string(2000, 'b'), "message/rfc822").type ==
         "application/octet-stream");
   CHECK(type_of_name("none") == "");
+  CHECK(entity("a\nBcc: x\x1b\xff.txt", "x").name == "a?Bcc: x??.txt");
+  CHECK(attachment_entity({"p", "a.txt", "", "x\nY: z"}, content("x")).charset == "x?Y: z");
 }
 
 TEST_CASE("quoted-printable: lines of at most 76, no blank at an end, a CR is a byte") {
