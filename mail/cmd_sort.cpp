@@ -124,7 +124,7 @@ Result<Threads> threads(Session& session) {
 // A new order is seen at once, from the current message's page on.
 Result<Next> arranged(Session& session, std::string_view how) {
   session.sorted_by = how;
-  if (!session.variables.is_set("header") || session.marks.empty()) return Next::go_on;
+  if (session.marks.empty()) return Next::go_on;
   return run_line(session, "headers");
 }
 

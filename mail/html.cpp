@@ -92,7 +92,7 @@ class Page {
       breaks_ = std::min(breaks_ + 1, 2);
       return;
     }
-    separate(tag.name);
+    separate(tag.name, lists_.size());
     if (tag.name == "pre") ++pre_;
     if (tag.name == "blockquote") ++quotes_;
     if (tag.name == "ul" || tag.name == "ol") lists_.push_back(tag.name == "ol" ? 1 : 0);
@@ -105,7 +105,7 @@ class Page {
 
   void close(const Tag& tag) {
     if (tag.name == "a") end_link();
-    separate(tag.name);
+    separate(tag.name, lists_.empty() ? 0 : lists_.size() - 1);
     if (tag.name == "pre" && pre_ > 0) --pre_;
     if (tag.name == "blockquote" && quotes_ > 0) --quotes_;
     if ((tag.name == "ul" || tag.name == "ol") && !lists_.empty()) lists_.pop_back();
@@ -118,11 +118,12 @@ class Page {
   }
 
  private:
-  void separate(std::string_view name) {
+  // around: the lists it stands in.
+  void separate(std::string_view name, std::size_t around) {
     const Kind kind = kind_of(name);
     if (kind == Kind::block) breaks_ = std::max(breaks_, 1);
     // A list in a list is no paragraph of its own, and a table in a table lays out a page.
-    const bool nested = (name == "ul" || name == "ol") && !lists_.empty();
+    const bool nested = (name == "ul" || name == "ol") && around > 0;
     if (kind == Kind::paragraph) breaks_ = std::max(breaks_, nested || name == "table" ? 1 : 2);
   }
 

@@ -31,16 +31,22 @@ std::optional<Program> installed_converter(const Session& session) {
       return Program{arguments, session.environment.all};
   return std::nullopt;
 }
+// Ours, with words kept whole where a person looks.
+std::string stripped(const Session& session, const std::string& html) {
+  std::string text = html_text(html);
+  if (!session.terminal.output) return text;
+  return wrapped(text, static_cast<std::size_t>(std::max(session.terminal.columns, 20)));
+}
 }  // namespace
 
 std::string readable_html(const Session& session, const std::string& html) {
   const std::string* const command = session.variables.find("html-filter");
-  if (command && command->empty()) return html_text(html);
+  if (command && command->empty()) return stripped(session, html);
   const auto program = command ? std::optional(shell_command(*command, session.environment.all))
                                : installed_converter(session);
-  if (!program) return html_text(html);
+  if (!program) return stripped(session, html);
   const auto text = filtered(*program, html, limit);
-  return text ? text.value() : html_text(html);
+  return text ? text.value() : stripped(session, html);
 }
 
 }  // namespace reader

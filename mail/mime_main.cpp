@@ -117,6 +117,18 @@ void renounce_calls() {
   ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
+// What libraries and their like have mapped, before anything was read; 0: not known.
+rlim_t mapped = 0;
+
+void note_mapped() {
+  unsigned long pages = 0;
+  FILE* const file = ::fopen("/proc/self/statm", "re");
+  if (!file) return;
+  if (::fscanf(file, "%lu", &pages) == 1)
+    mapped = pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE));
+  ::fclose(file);
+}
+
 // A message of so many bytes may use so much time and memory, and no more: else the kernel ends us.
 void limit_request(std::uint64_t size) {
   rusage used{};
@@ -124,14 +136,6 @@ void limit_request(std::uint64_t size) {
   const auto seconds = static_cast<rlim_t>(used.ru_utime.tv_sec + used.ru_stime.tv_sec);
   rlimit limit{seconds + 20 + size / 2'000'000, RLIM_INFINITY};
   ::setrlimit(RLIMIT_CPU, &limit);
-  static const rlim_t mapped = [] {  // by libraries and their like
-    rlim_t pages = 0;
-    if (FILE* const file = ::fopen("/proc/self/statm", "re")) {
-      if (::fscanf(file, "%lu", &pages) != 1) pages = 0;
-      ::fclose(file);
-    }
-    return pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE));
-  }();
   limit = {mapped + 512'000'000 + 4 * size, RLIM_INFINITY};
   if (mapped > 0) ::setrlimit(RLIMIT_AS, &limit);
 }
@@ -145,6 +149,7 @@ base::Result<int> mime(base::Args args) {
     return base::Error{base::Kind::usage, "this is a part of mail(1), which starts it"};
   ::close_range(3, ~0U, 0);
   ::clearenv();
+  note_mapped();
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
   ::prctl(PR_SET_DUMPABLE, 0);

@@ -3,6 +3,7 @@
 import email
 import email.policy
 import os
+import re
 import subprocess
 from email.message import EmailMessage
 from pathlib import Path
@@ -260,7 +261,7 @@ def test_the_helper_refuses_to_run_alone(programs):
 
 
 def test_the_helper_has_no_files_no_network_and_no_privileges(driver, programs, tmp_path):
-    """While it waits for a message that comes by a FIFO's grace, its process is looked at."""
+    """While it waits for somebody to read what it writes, its process is looked at."""
     fifo = tmp_path / "out"
     os.mkfifo(fifo)
     message = tmp_path / "message"
@@ -270,10 +271,15 @@ def test_the_helper_has_no_files_no_network_and_no_privileges(driver, programs, 
             assert reader.read(1) == b"x"  # it is at work, and waits for us to read on
             children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
             status = Path(f"/proc/{children[0]}/status").read_text()
+            limits = Path(f"/proc/{children[0]}/limits").read_text()
+            files = os.listdir(f"/proc/{children[0]}/fd")
             reader.read()
         assert run.wait(timeout=60) == 0
     assert "NoNewPrivs:\t1\n" in status
     assert "Seccomp:\t2\n" in status
+    assert re.search(r"Max cpu time +\d+ ", limits) and re.search(r"Max core file size +0 ", limits)
+    assert re.search(r"Max address space +\d+ ", limits)
+    assert len(files) <= 6  # 0 to 2, and the message's
 
 
 def s_nail(tmp_path, box, commands):

@@ -119,6 +119,15 @@ def test_a_plain_message_needs_no_helper(person, tmp_path, programs):
     assert "first line\n" in person.says("p 1")
 
 
+def test_without_the_helper_a_message_is_shown_as_it_stands(person, tmp_path, programs):
+    alone = tmp_path / "bin"
+    alone.mkdir()
+    person.mail = alone / "mail"
+    os.link(programs["mail"], person.mail)
+    shown = person.says("p 2\np 1")
+    assert "[-- not decoded: " in shown and "Hello J=C3=BCrgen,\n" in shown and "first line\n" in shown
+
+
 def test_multiparts_show_the_best_text_and_list_the_others(person):
     assert person.says("retain from\np 2") == (
         "Message 2:\nFrom alice@example.org Mon Mar  4 10:11:12 2024\nFrom: Jürgen <alice@example.org>\n\n"
@@ -133,6 +142,18 @@ def test_html_is_text_and_charsets_are_the_terminals(person):
     assert "evil" not in html
     assert "Subject: résumé\n" in person.says("p 4") and "Voilà l'été\n" in person.says("p 4")
     assert "Voil? l'?t?\n" in person.says("p 4", env={"LC_ALL": "C"})
+
+
+def test_html_keeps_words_whole_at_a_terminal(person):
+    text = "Subject: s\nContent-Type: text/html\n\n<p>" + "word " * 30 + "</p>\n\n"
+    person.box.write_text("From a@b Sat Jan  2 08:50:01 2021\n" + text)
+    with person.at_terminal("-N", columns=40) as session:
+        session.expect(b"& ")
+        session.send(b"set html-filter=\np\n")
+        session.expect(b"word\r\n\r\n")
+        session.send(b"x\n")
+        session.finish()
+    assert ("\n" + " ".join(["word"] * 8) + "\n") in raw_screen(session.output)
 
 
 def test_a_filter_of_the_persons_own_reads_html(person):

@@ -34,7 +34,9 @@ TEST_CASE("encoded words are decoded and what stands between them goes (RFC 2047
       {"gr\xc3\xbc =?utf-8?q?a?=", "grü a"},
       {"gr\xfc =?utf-8?q?a?=", "grü a"},
       {"=?utf-8?q?a?= ", "a"},
-      {"=?utf-8?q??=", ""},
+      {"=?utf-8?q?"
+       "?=",
+       ""},
       {"", ""},
   };
   for (const auto& row : table) CHECK(decoded_words(row.body) == row.text);

@@ -53,6 +53,25 @@ TEST_CASE("html: references") {
   CHECK(html_unescaped("&#1114112; &#99999999999;") == "\xef\xbf\xbd &#99999999999;");
 }
 
+TEST_CASE("wrapped: lines are broken at blanks and begin alike") {
+  const struct {
+    std::string_view text;
+    std::size_t columns;
+    std::string_view lines;
+  } table[] = {
+      {"", 10, ""},
+      {"one two three\n", 8, "one two\nthree\n"},
+      {"one two three", 80, "one two three"},
+      {"> one two\n", 6, "> one\n> two\n"},
+      {"    * x y\n", 40, "    * x y\n"},
+      {"averyveryverylongword x\n", 5, "averyveryverylongword\nx\n"},
+      {"東京 東京\n", 6, "東京\n東京\n"},
+      {"a\n\nb\n", 3, "a\n\nb\n"},
+      {"          a b", 4, "          a\nb"},
+  };
+  for (const auto& row : table) CHECK(reader::wrapped(row.text, row.columns) == row.lines);
+}
+
 TEST_CASE("html: hostile input takes linear time and makes no more than it is") {
   for (const std::string_view piece :
        {"<blockquote>", "<ul><li>", "<a href=http://x>", "<", "&", "<!--", "<p ", "</", "<td>",
