@@ -116,7 +116,7 @@ Result<std::string> expand_name(const Session& session, std::string_view name) {
   if (name == "#") return session.previous_folder;
   std::string path(name);
   if (name == "&") path = mbox(session);
-  if (name[0] == '+') path = in_folder(session, name.substr(1));
+  if (path.starts_with('+')) path = in_folder(session, path.substr(1));
   TRY_LET(absolute, tilde_expanded(session, path));
   TRY_LET(plain, variables_expanded(session, absolute));
   return globbed(std::string(name), plain);

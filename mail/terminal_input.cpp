@@ -83,7 +83,7 @@ char** completions(const char* word, int, int) noexcept {
     while (same < common.size() && same < each.size() && common[same] == each[same]) ++same;
     common.resize(same);
   }
-  ::rl_completion_append_character = found.size() == 1 && found[0].ends_with('/') ? '\0' : ' ';
+  ::rl_completion_append_character = found.size() == 1 && found[0].ends_with('/') ? 0 : ' ';
   auto** const list = static_cast<char**>(::calloc(found.size() + 2, sizeof(char*)));
   if (list == nullptr) return nullptr;
   list[0] = duplicate(common);

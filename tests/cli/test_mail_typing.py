@@ -61,6 +61,15 @@ def test_a_line_is_edited(reader):
     assert session.status == 0
 
 
+def test_characters_are_more_than_bytes(reader):
+    with reader.at_terminal("-N", env={"TERM": "vt100"}) as session:
+        typed(session, "f /東京ßé".encode() + b"\x7f\x7f\n")
+        session.expect(b" N  3 jalal@example.ir ")
+        typed(session, b"x\n")
+        session.finish()
+    assert session.status == 0
+
+
 @pytest.mark.parametrize("keys, seen", [
     (b"unali\t", b"unalias "),
     (b"set histo\t", b"set history-file "),

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <tuple>
+
 #include "mail/command.h"
 #include "mail/table.h"
 #include "tests/unit/mail/fake_folder.h"

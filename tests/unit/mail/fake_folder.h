@@ -41,6 +41,7 @@ class FakeFolder : public reader::Folder {
   base::Result<std::size_t> update() override { return std::size_t{0}; }
   base::Result<Left> commit(std::span<const reader::Verdict>, WhenEmpty) override { return Left{}; }
   bool read_only() const override { return false; }
+  std::string remark() const override { return ""; }
 
   std::size_t headers_read = 0;
 

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <tuple>
+
 using reader::split_last_word;
 using reader::split_words;
 using Words = std::vector<std::string>;
