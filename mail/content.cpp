@@ -71,6 +71,19 @@ std::string_view text_encoding(const Content& content) {
   return content.ascii() ? "7bit" : "8bit";
 }
 
+std::string attachment_type(const Attachment& attachment, const Content& content) {
+  if (!attachment.type.empty()) return base::printable(attachment.type);
+  const std::string type = type_of_name(attachment.name);
+  if (!type.empty()) return type;
+  return content.text() ? "text/plain" : "application/octet-stream";
+}
+
+// Whether a character of a line stands for itself: not where a blank would end the line.
+bool stands(char c, bool last) {
+  if (c == ' ' || c == '\t') return !last;
+  return c > ' ' && c < 0x7f && c != '=';
+}
+
 bool is_text(std::string_view type) { return base::istarts_with(type, "text/"); }
 }  // namespace
 
@@ -129,9 +142,7 @@ Entity attachment_entity(const Attachment& attachment, const Content& content) {
   entity.attachment = true;
   // GMime writes a line end in a name as it is. Whoever named the file writes no fields of ours.
   entity.name = base::printable(attachment.name, 255);
-  entity.type = base::printable(attachment.type);
-  if (entity.type.empty()) entity.type = type_of_name(attachment.name);
-  if (entity.type.empty()) entity.type = content.text() ? "text/plain" : "application/octet-stream";
+  entity.type = attachment_type(attachment, content);
   const bool clean = !content.controls() && content.short_lines();
   if (base::istarts_with(entity.type, "message/rfc822")) {
     // No encoding may be given to it (RFC 2046 section 5.2.1).
@@ -161,8 +172,7 @@ std::string quoted_printable(std::string_view text) {
       continue;
     }
     const bool last = i + 1 == text.size() || text[i + 1] == '\n';
-    const bool blank = c == ' ' || c == '\t';
-    const bool plain = blank ? !last : c > ' ' && c < 0x7f && c != '=';
+    const bool plain = stands(c, last);
     const std::size_t size = plain ? 1 : 3;
     if (column + size > (last ? longest : longest - 1)) {
       out.append("=\n");

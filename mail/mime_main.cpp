@@ -50,11 +50,7 @@ constexpr unsigned architecture = AUDIT_ARCH_AARCH64;
 constexpr unsigned architecture = 0;
 #endif
 
-// No socket is made, no program started, no other process touched, nor a file by those calls that
-// Landlock does not see: these fail with EPERM, and all calls of another architecture's table kill.
-void renounce_calls() {
-  if (architecture == 0) return;
-  constexpr unsigned refused[] = {
+constexpr unsigned refused[] = {
     SYS_socket,
     SYS_socketpair,
     SYS_connect,
@@ -97,7 +93,12 @@ void renounce_calls() {
     SYS_utimes,
     SYS_futimesat,
 #endif
-  };
+};
+
+// No socket is made, no program started, no other process touched, nor a file by those calls that
+// Landlock does not see: these fail with EPERM, and all calls of another architecture's table kill.
+void renounce_calls() {
+  if (architecture == 0) return;
   std::vector<sock_filter> filter{
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, architecture, 1, 0),
