@@ -23,7 +23,7 @@ using base::Result;
 namespace {
 
 // What we cannot answer in a file (s-nail's expressions) skips both branches.
-Result<Next> if_(Session& session, const Call& call) {
+Result<Next> open_condition(Session& session, const Call& call) {
   const auto answer = condition(session, call.words);
   if (answer == Answer::unknown && session.sourcing == 0)
     return Error{Kind::usage, cat("Unrecognized if-keyword: \"", call.text, "\"")};
@@ -40,7 +40,7 @@ Result<Next> elif (Session& session, const Call& call) {
   return Next::go_on;
 }
 
-Result<Next> else_(Session& session, const Call&) {
+Result<Next> otherwise(Session& session, const Call&) {
   if (session.conditions.empty()) return Error{Kind::usage, "\"Else\" without matching \"if\""};
   auto& open = session.conditions.back();
   open.holds = !open.spent;
@@ -107,10 +107,10 @@ Result<Next> shell(Session& session, const Call&) {
 }
 
 constexpr Command rows[] = {
-    {"if", 1, Takes::words, true, if_,
+    {"if", 1, Takes::words, true, open_condition,
      "s|r|t  what follows only when sending, reading, at a terminal"},
     {"elif", 4, Takes::words, true, elif, "s|r|t  else if"},
-    {"else", 2, Takes::nothing, true, else_, "  what follows only in the other case"},
+    {"else", 2, Takes::nothing, true, otherwise, "  what follows only in the other case"},
     {"endif", 2, Takes::nothing, true, endif, "  end of if"},
     {"source", 2, Takes::words, true, source, "file  commands from a file"},
     {"echo", 2, Takes::words, true, echo, "word …  print words, file names expanded"},

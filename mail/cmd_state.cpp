@@ -52,7 +52,7 @@ bool remove(Session& session, const std::vector<std::size_t>& messages) {
   return next.has_value();
 }
 
-Result<Next> delete_(Session& session, const Call& call) {
+Result<Next> delete_all(Session& session, const Call& call) {
   TRY(writable(session, call));
   remove(session, call.messages);
   return autoprint(session);
@@ -156,7 +156,7 @@ Result<Next> visual(Session& session, const Call& call) {
 constexpr auto messages = Takes::messages;
 
 constexpr Command rows[] = {
-    {"delete", 1, messages, false, delete_, "[messages]  delete messages"},
+    {"delete", 1, messages, false, delete_all, "[messages]  delete messages"},
     {"dp", 2, messages, false, delete_and_print, "[messages]  delete messages and print the next"},
     {"dt", 2, messages, false, delete_and_print, "[messages]  the same as dp"},
     {"undelete", 1, Takes::undelete, false, undelete, "[messages]  take back a delete"},

@@ -1,5 +1,6 @@
 #include "mail/reading.h"
 
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -146,6 +147,7 @@ std::vector<std::size_t> all_messages(const Session& session) {
 
 Result<int> list_headers(Session& session) {
   if (message_count(session) == 0) return failed;
+  ::signal(SIGPIPE, SIG_DFL);  // `mail -H | head`: nothing is changed, so nothing is to be told
   TRY(print_headlines(session, all_messages(session)));
   return 0;
 }

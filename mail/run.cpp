@@ -12,7 +12,6 @@
 
 namespace reader {
 
-using base::Error;
 using base::Kind;
 using base::Result;
 

@@ -6,6 +6,8 @@ namespace {
 
 bool blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
+bool quotes(char c) { return c == '"' || c == '\''; }
+
 // What a backslash and this character mean inside "…", as bsd-mailx has it (`set sign="a\nb"`).
 char escaped(char c) {
   switch (c) {
@@ -24,13 +26,10 @@ std::size_t take_word(std::string_view text, std::string& word) {
     if (c == '\\' && quote != '\'' && at + 1 < text.size()) {
       ++at;
       word.push_back(quote == '"' ? escaped(text[at]) : text[at]);
-    } else if (quote != '\0') {
-      if (c == quote) quote = '\0';
-      else word.push_back(c);
-    } else if (c == '"' || c == '\'') {
-      quote = c;
-    } else if (blank(c)) {
+    } else if (quote == '\0' && blank(c)) {
       break;
+    } else if (quote == '\0' ? quotes(c) : c == quote) {
+      quote = quote == '\0' ? c : '\0';
     } else {
       word.push_back(c);
     }

@@ -2,7 +2,9 @@
 
 import os
 import pwd
+import shutil
 import signal
+import subprocess
 
 import pytest
 from support.mail_reader import BANNER, FORTY_FIVE, Reader, raw_screen
@@ -150,6 +152,46 @@ def test_capital_h_lists_and_changes_nothing(reader):
     done = person.run("", "-H")
     assert (done.returncode, done.stdout.decode()) == (0, z_lines(1, 45, 1))
     assert person.box.read_bytes() == before
+
+
+def test_a_reader_of_headers_may_go_away(reader):
+    person = reader("".join(FORTY_FIVE for _ in range(60)))
+    done = subprocess.run(["sh", "-c", '"$1" -n -H | head -n 1', "sh", person.mail], env=person.env, timeout=30,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    assert done.stdout.decode() == z_lines(1, 1, 1)
+
+
+def test_read_only(reader):
+    person = reader()
+    before = person.box.read_bytes()
+    done = person.run("d 1\nhold 1\np 1\nq\n", "-N", "-R")
+    assert done.returncode == 0 and person.box.read_bytes() == before
+    lines = done.stdout.decode().splitlines()
+    assert lines[1:4] == [f'"{person.box}": 6 messages 3 new 5 unread [Read only]',
+                          'May not execute "delete" -- message file is read only',
+                          'May not execute "hold" -- message file is read only']
+
+
+def test_capital_i_prompts_although_nobody_types(reader):
+    done = reader().run("=\nx\n", "-N", "-I")
+    assert done.stdout.endswith(b"unread\n& 1\n& ")
+
+
+def test_another_s_mailbox(world, programs):
+    made = world(users=["jane", "tom"])
+    shutil.copy(programs["mail"], made.path("/usr/bin/mail"))
+    box = made.path("/var/mail/jane")
+    box.write_text(FORTY_FIVE)
+    os.chown(box, made.uids["jane"], made.uids["jane"])
+    done = made.run(["mail", "-n", "-u", "jane", "-H"], user="root")
+    assert done.stdout.decode() == z_lines(1, 45, 1)
+    done = made.run(["mail", "-n", "-u", "tom"], user="root")
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"No mail for tom\n")
+    done = made.run(["mail", "-n", "-u", "tom", "-e"], user="root")
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
+    box.chmod(0o600)
+    done = made.run(["mail", "-n", "-u", "jane"], user="tom")
+    assert done.returncode == 1 and b"Permission denied" in done.stderr
 
 
 @pytest.mark.parametrize("options, said", [
