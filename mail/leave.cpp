@@ -162,13 +162,13 @@ Result<> enter(Session& session, const std::string& name, bool system_mailbox) {
 }
 
 std::string summary(const Session& session) {
-  std::size_t fresh = 0, unread = 0, deleted = 0, saved = 0;
-  for (const auto marks : session.marks) {
-    fresh += (marks & Mark::is_new) != 0 ? 1 : 0;
-    unread += (marks & Mark::is_read) == 0 ? 1 : 0;
-    deleted += (marks & Mark::deleted) != 0 ? 1 : 0;
-    saved += (marks & Mark::saved) != 0 ? 1 : 0;
-  }
+  const auto count = [&](int wanted, int value) {
+    return std::count_if(session.marks.begin(), session.marks.end(),
+                         [=](Marks marks) { return (marks & wanted) == value; });
+  };
+  const auto fresh = count(Mark::is_new, Mark::is_new), unread = count(Mark::is_read, 0);
+  const auto deleted = count(Mark::deleted, Mark::deleted);
+  const auto saved = count(Mark::saved, Mark::saved);
   std::string text =
       cat("\"", base::printable(shown_name(session)), "\": ", messages_text(session.marks.size()));
   if (fresh > 0) text += cat(" ", fresh, " new");

@@ -18,7 +18,6 @@ namespace reader {
 
 using base::cat;
 using base::Error;
-using base::Fd;
 using base::Kind;
 using base::Result;
 

@@ -19,8 +19,6 @@
 namespace reader {
 
 using base::cat;
-using base::Error;
-using base::Kind;
 using base::Result;
 using store::LockedFile;
 
