@@ -6,6 +6,7 @@
 #include "lib/base/text.h"
 #include "mail/composition.h"
 #include "mail/dead_letter.h"
+#include "mail/farewell.h"
 #include "mail/outgoing.h"
 
 namespace reader {
@@ -24,8 +25,14 @@ class Composer {
         escapes_(person_ || session.escapes) {}
 
   Result<Composed> run() {
+    const Farewell farewell;
     if (person_ && !ask_before()) return aborted();
-    while (going_on_) TRY(one_line(session_.input->read("")));
+    while (going_on_) {
+      const auto line = session_.input->read("");
+      // The terminal is gone, or the machine is going: what was typed is kept.
+      if (Farewell::came()) return gone();
+      TRY(one_line(line));
+    }
     if (given_up_) return Composed::aborted;
     if (person_ && !ask_behind()) return aborted();
     TRY_LET(empty, composition_.empty());
@@ -120,7 +127,13 @@ class Composer {
     going_on_ = false;
   }
 
+  Result<Composed> gone() {
+    (void)keep();
+    Farewell::die();
+  }
+
   Result<Composed> aborted() {
+    if (Farewell::came()) return gone();
     TRY(keep());
     return Composed::aborted;
   }

@@ -11,7 +11,7 @@ namespace reader {
 namespace {
 
 using base::cat;
-constexpr std::size_t wanted_line = 76, longest_line = 900;
+constexpr std::size_t wanted_line = 76, longest_line = 900, longest_name = 76;
 
 // Folded between elements. One that is itself too long was made so by its author.
 std::string address_list(std::string_view name, const Addresses& elements) {
@@ -42,11 +42,12 @@ std::string folded(std::string_view text) {
     text.remove_prefix(blank);
   }
   if (text.size() <= longest_line) return out.append(text);
+  if (text.starts_with(' ')) text.remove_prefix(1);
   constexpr std::size_t of_a_word = 45;
-  for (bool first = true; !text.empty(); first = false) {
-    const auto piece = text.substr(0, of_a_word);
-    out.append(cat(first ? "" : "\n ", "=?UTF-8?B?", base::base64(piece), "?="));
-    text.remove_prefix(piece.size());
+  for (; !text.empty(); text.remove_prefix(std::min(of_a_word, text.size()))) {
+    if (out.ends_with('\n')) out.append(" ");
+    else if (!out.empty()) out.append("\n ");
+    out.append(cat("=?UTF-8?B?", base::base64(text.substr(0, of_a_word)), "?="));
   }
   return out;
 }
@@ -65,7 +66,7 @@ std::string id_field(std::string_view name, std::string_view ids) {
   std::string out = cat(name, ":");
   std::size_t column = out.size();
   for (const auto id : base::split(ids, ' ')) {
-    if (id.empty()) continue;
+    if (id.empty() || id.size() > longest_line) continue;
     if (column > name.size() + 1 && column + 1 + id.size() > wanted_line) {
       out.append("\n");
       column = 0;
@@ -126,7 +127,8 @@ class Header {
   }
 
   static bool usable(const Letter::Field& field) {
-    return rfc::field_name_length(cat(field.name, ":")) == field.name.size() && !field.name.empty();
+    const auto size = field.name.size();
+    return size > 0 && size <= longest_name && rfc::field_name_length(cat(field.name, ":")) == size;
   }
 
   void entity(std::string_view header) {

@@ -341,7 +341,8 @@ class Parser {
 
   Result<> field(std::string value, const std::string& shown) {
     const auto length = rfc::field_name_length(value);
-    if (length == 0 || breaks_line(value))
+    constexpr std::size_t longest_name = 76;  // there is no folding within a name
+    if (length == 0 || length > longest_name || breaks_line(value))
       return Error{Kind::usage,
                    cat(shown, ": '", base::printable(value, 200), "' is not 'Name: value'")};
     result_.fields.push_back(std::move(value));

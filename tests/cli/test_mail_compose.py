@@ -1,5 +1,7 @@
 """A person writes a letter at a terminal: prompts, every escape, interrupts, answers."""
 
+import os
+import signal
 import termios
 import time
 
@@ -73,6 +75,12 @@ def type_lines(session, *lines):
     for line in lines:
         session.send(line.encode() + b"\n")
         session.expect(line.encode())
+
+
+def settle(session):
+    """Until all that was typed is in the letter: what comes next finds nobody busy."""
+    session.send(b"~p\n")
+    session.expect(b"(continue)\n")
 
 
 def test_subject_text_dot_and_cc(desk, write):
@@ -197,6 +205,7 @@ def test_files_are_attached(desk, write):
 def test_two_interrupts_keep_the_letter(desk, write):
     session = write("-s", "given", "alice@x.test")
     type_lines(session, "line1")
+    settle(session)
     session.send(b"\x03")
     session.expect(b"(Interrupt -- one more to kill letter)\n")
     session.send(b"\x03")
@@ -209,6 +218,7 @@ def test_two_interrupts_keep_the_letter(desk, write):
 def test_one_interrupt_is_forgiven_and_ignored_ones_show(desk, write):
     session = write("-s", "given", "alice@x.test")
     type_lines(session, "line1")
+    settle(session)
     session.send(b"\x03")
     session.expect(b"(Interrupt -- one more to kill letter)\n")
     type_lines(session, "more")
@@ -230,6 +240,28 @@ def test_a_letter_is_given_up(desk, write, escape, kept):
     session.finish()
     assert session.status not in (0, None)
     assert desk.dead.exists() == kept and desk.letters() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_whoever_is_cut_off_keeps_the_letter(desk, write, number):
+    session = write("-s", "given", "alice@x.test")
+    type_lines(session, "line1")
+    settle(session)
+    session.send(b"line2")
+    session.expect(b"line2")
+    os.kill(session.pid, number)
+    session.finish()
+    assert session.status == -number
+    assert desk.dead.read_bytes() == b"line1\n" and desk.letters() == []
+
+
+def test_a_closed_window_keeps_the_letter(desk, write):
+    session = write("-s", "given", "alice@x.test")
+    type_lines(session, "line1")
+    settle(session)
+    session.close()
+    assert session.status == -signal.SIGHUP
+    assert desk.dead.read_bytes() == b"line1\n" and desk.letters() == []
 
 
 # --- answers

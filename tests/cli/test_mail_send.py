@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from support.letters import Desk, commands_folder
+from support.postfix import extracted
 
 
 @pytest.fixture
@@ -225,6 +226,21 @@ def test_a_file_is_put_before_the_text_or_in_its_place(desk):
     note.write_text("noted\n")
     assert desk.send("-q", note, "a@x.test").body == b"noted\ntext\n"
     assert desk.send("-m", note, "a@x.test").body == b"noted\n"
+
+
+def test_another_reader_understands_it(desk):
+    (desk.account.work / "Bericht für März.txt").write_text("figures\n")
+    letter = desk.send("-s", "Grüße aus Köln", "-a", "Bericht für März.txt", "-r", "Jörg <j@x.test>", "a@x.test",
+                       input="größer als " + "ß" * 600 + "\nohne Ende")
+    box = desk.account.work / "box"
+    box.write_bytes(b"From j@x.test Sat Nov 28 10:00:00 2026\n" + letter.raw + b"\n")
+    done = subprocess.run([extracted("s-nail") / "usr/bin/s-nail", "-:/", "-Rf", box], input=b"from 1\ntype 1\nxit\n",
+                          env={"LC_ALL": "C.UTF-8", "HOME": str(desk.home), "PATH": "/usr/bin:/bin", "TERM": "dumb"},
+                          cwd=desk.account.work, capture_output=True, timeout=30, check=False)
+    shown = done.stdout.decode()
+    assert "Subject: Grüße aus Köln\n" in shown and "Jörg <j@x.test>" in shown
+    assert "größer als " + "ß" * 600 + "\n" in shown and "ohne Ende" in shown
+    assert "Bericht für März.txt" in shown and "figures\n" in shown
 
 
 # --- nothing is believed (I4, I5, I8)

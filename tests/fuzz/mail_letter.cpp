@@ -24,14 +24,15 @@ std::vector<std::string> field_names(std::string_view header) {
   while (!header.empty()) {
     const auto line = base::take(header, '\n');
     require(!line.empty(), "a header has no empty line");
-    require(line.size() <= 998 || line.find(' ', 1) == std::string_view::npos,
-            "a line that can be folded is no longer than 998 bytes");
     require(line.find_first_of(std::string_view("\r\0", 2)) == std::string_view::npos,
             "a header holds no CR and no NUL");
-    if (line[0] == ' ' || line[0] == '\t') continue;
+    const bool goes_on = line[0] == ' ' || line[0] == '\t';
     const auto length = rfc::field_name_length(line);
-    require(length > 0, "each line begins or goes on with a field");
-    names.emplace_back(line.substr(0, length));
+    require(goes_on || length > 0, "each line begins or goes on with a field");
+    if (!goes_on) names.emplace_back(line.substr(0, length));
+    // An address may be too long to be one; that is found when it is to be used.
+    require(line.size() <= 998 || rfc::holds_addresses(rfc::field_of(names.back())),
+            "no line is longer than 998 bytes");
   }
   return names;
 }

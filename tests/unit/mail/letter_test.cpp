@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "lib/base/text.h"
+#include "lib/rfc/header.h"
 
 using reader::Letter;
 using reader::letter_header;
@@ -77,11 +78,13 @@ TEST_CASE("letter: no line is longer than SMTP takes") {
   }();
   std::string words;
   for (int i = 0; i < 500; ++i) words += "word" + std::to_string(i) + " ";
-  letter.fields = {{"X-Words", words}};
+  letter.fields = {{"X-Words", words}, {"X-Both", words + std::string(2000, 'y') + " end"}};
   const auto header = letter_header(letter, "");
   CHECK(longest_line(header) <= 998);
   CHECK(header.find("person299@example.org\n") != std::string::npos);
   CHECK(header.find("word499") != std::string::npos);
+  for (const auto line : base::split(header, '\n'))
+    CHECK((line.empty() || line[0] == ' ' || rfc::field_name_length(line) > 0));
   for (const auto line : base::split(header, '\n'))
     if (line.starts_with("To:") || line.starts_with(" person")) CHECK(line.size() <= 78);
 }
