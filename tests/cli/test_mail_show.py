@@ -302,7 +302,7 @@ def test_an_interrupt_in_the_pager_is_the_pagers(person):
     with person.at_terminal("-N") as session:
         session.expect(b"& ")
         session.send(b"set crt PAGER='cat >/dev/null; echo waiting; exec tail -f /dev/null'\np\n")
-        session.expect(b"waiting")
+        session.expect(b"waiting\r\n")  # and not the line that was typed
         session.send(b"\x03")
         session.expect(b"& ")
         session.send(b"=\n")
@@ -317,7 +317,7 @@ def test_a_pager_that_is_left_early_or_missing_does_no_harm(person):
     with person.at_terminal("-N") as session:
         session.expect(b"& ")
         session.send(b"set crt PAGER='head -n 3; echo left'\np\n")
-        session.expect(b"left")
+        session.expect(b"left\r\n")
         session.expect(b"& ")
         session.send(b"x\n")
         session.finish()
