@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 #include "lib/base/process.h"
@@ -17,6 +19,7 @@
 #include "mail/flowed.h"
 #include "mail/mime_wire.h"
 #include "mail/terminal.h"
+#include "mail/waiting.h"
 
 namespace reader {
 
@@ -27,7 +30,7 @@ using base::Result;
 
 namespace {
 // The helper limits its own processor time; this is for one that has been taken over.
-constexpr int patience = 600;  // seconds
+constexpr std::chrono::seconds patience{600};
 
 Result<base::Fd> unnamed_file(const char* name) {
   base::Fd file(::memfd_create(name, MFD_CLOEXEC));
@@ -196,7 +199,17 @@ Result<> Mime::request(std::string_view values, const std::vector<int>& descript
 }
 
 Result<std::string> Mime::reply() {
-  auto received = receive_packet(channel_.number(), patience);
+  std::array<pollfd, 1> waiting{pollfd{channel_.number(), POLLIN, 0}};
+  const auto waited = wait_for(waiting, std::chrono::steady_clock::now() + patience);
+  if (waited == Waited::interrupted) {
+    stop();
+    return Error{Kind::usage, "Interrupt"};
+  }
+  if (waited == Waited::late) {
+    stop();
+    return died();
+  }
+  auto received = receive_packet(channel_.number());
   if (!received || !received.value()) {
     stop();
     return died();

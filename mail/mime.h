@@ -58,7 +58,8 @@ class Mime {
   ~Mime();
 
   /// The parts of a message (Folder::text()). A helper that died is started again at the next call.
-  /// Errors: data (the helper died of it), unavailable (no helper), io.
+  /// Errors: usage ("Interrupt": SIGINT came while it was at work, and it was ended; so with all
+  /// calls), data (the helper died of it), unavailable (no helper), io.
   base::Result<MimeMessage> read(std::string_view message);
   /// The decoded content of one part, written to `output`. Errors: no_input (no such part), data,
   /// unavailable, io, retry.

@@ -365,7 +365,7 @@ Result<std::string> answer_build(int channel, Packet packet, WireReader& values)
   std::vector<Source> sources;
   sources.push_back({std::move(*text), std::move(packet.descriptors[0])});
   for (std::uint64_t i = 0; i < *count; ++i) {
-    TRY_LET(next, receive_packet(channel, 0));
+    TRY_LET(next, receive_packet(channel));
     if (!next || next->descriptors.size() != 1) return malformed;
     WireReader reader(next->values);
     const auto kind = reader.number();
@@ -399,7 +399,7 @@ Result<std::string> answer(int channel, Packet packet) {
 Result<> serve_mime(int channel, void (*before)(std::uint64_t size)) {
   g_mime_init();
   for (;;) {
-    TRY_LET(packet, receive_packet(channel, 0));
+    TRY_LET(packet, receive_packet(channel));
     if (!packet) return {};
     if (before) before(size_of(*packet));
     const auto result = answer(channel, std::move(*packet));

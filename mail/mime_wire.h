@@ -57,9 +57,8 @@ class WireReader {
 /// Send a packet. Errors: io (the other side has gone), retry.
 base::Result<> send_packet(int channel, std::string_view values,
                            const std::vector<int>& descriptors);
-/// The next packet; nullopt when the other side has gone or nothing came for `seconds` (0: wait
-/// for ever). Errors: io.
-base::Result<std::optional<Packet>> receive_packet(int channel, int seconds);
+/// The next packet, for which it waits; nullopt when the other side has gone. Errors: io.
+base::Result<std::optional<Packet>> receive_packet(int channel);
 
 /// A part of a message on its way out.
 struct Entity {
