@@ -77,8 +77,9 @@ class AnswerReader {
     if (start > size_) return died();
     TRY_LET(list, at(start, size_ - start));
     WireReader values(list);
-    const auto count = values.number();
+    const auto count = values.number(), truncated = values.number();
     MimeMessage message;
+    message.truncated = truncated.value_or(1) != 0;
     for (std::uint64_t i = 0; count && i < *count; ++i) {
       TRY_LET(part, next(values));
       message.parts.push_back(std::move(part));
@@ -148,16 +149,19 @@ const MimePart* MimeMessage::find(std::string_view number) const {
   return found == parts.end() ? nullptr : &*found;
 }
 
-Mime::Mime(std::string helper) : helper_(std::move(helper)) {}
+Mime::Mime(std::string helper, std::string tmp)
+    : helper_(std::move(helper)), tmp_(std::move(tmp)) {}
 Mime::Mime(base::Fd channel) : channel_(std::move(channel)) {}
 Mime::Mime(Mime&& other) noexcept
     : helper_(std::move(other.helper_)),
+      tmp_(std::move(other.tmp_)),
       channel_(std::move(other.channel_)),
       process_(std::exchange(other.process_, -1)) {}
 Mime& Mime::operator=(Mime&& other) noexcept {
   if (this == &other) return *this;
   stop();
   helper_ = std::move(other.helper_);
+  tmp_ = std::move(other.tmp_);
   channel_ = std::move(other.channel_);
   process_ = std::exchange(other.process_, -1);
   return *this;

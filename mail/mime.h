@@ -36,6 +36,7 @@ struct MimePart {
 
 struct MimeMessage {
   std::vector<MimePart> parts;
+  bool truncated = false;  ///< it has more parts, which are not listed
   const MimePart* find(std::string_view number) const;
 };
 
@@ -49,8 +50,9 @@ struct Attachment {
 /// The helper process. Movable; it ends with the object.
 class Mime {
  public:
-  /// Nothing is started before it is used. helper: path of postbag-mime.
-  explicit Mime(std::string helper);
+  /// Nothing is started before it is used. helper: path of postbag-mime; tmp: the folder where
+  /// large attachments lie while they are sent.
+  explicit Mime(std::string helper, std::string tmp = "/tmp");
   /// A helper that is there already, at the other end of a socket.
   explicit Mime(base::Fd channel);
   Mime(Mime&&) noexcept;
@@ -78,7 +80,7 @@ class Mime {
   base::Result<> request(std::string_view values, const std::vector<int>& descriptors);
   base::Result<std::string> reply();
 
-  std::string helper_;
+  std::string helper_, tmp_ = "/tmp";
   base::Fd channel_;
   int process_ = -1;
 };

@@ -30,7 +30,8 @@ constexpr std::uint64_t ask_extract = 2;     ///< number; descriptors: message, 
 constexpr std::uint64_t ask_build = 3;       ///< entities; an entity; descriptors: content, output
 constexpr std::uint64_t ask_attachment = 4;  ///< an entity; descriptor: content
 // The answer: 0 or an Error's kind; the Error's text, or for ask_read where in `answer` the list of
-// parts begins, which lies behind the texts it names.
+// parts begins (their number, whether there are more, then each), which lies behind the texts it
+// names.
 
 /// Writes values: numbers, texts with their length before them.
 class WireWriter {
