@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 #include "lib/base/fd.h"
 #include "lib/base/text.h"
@@ -37,17 +39,44 @@ Result<NewFile> create(const std::string& folder, const std::string& name) {
   }
   return base::Error{base::Kind::io, cat(start, name, ": too many files of this name")};
 }
+
+// Whether a part stands for text that is shown in another form: it is below a multipart/alternative
+// of which something is shown.
+bool other_form_shown(const std::vector<MimePart>& parts, std::size_t index) {
+  constexpr std::string_view forms[] = {"text/plain",    "text/html",       "text/enriched",
+                                        "text/richtext", "text/x-amp-html", "text/watch-html"};
+  const auto& type = parts[index].type;
+  if (std::find(std::begin(forms), std::end(forms), type) == std::end(forms)) return false;
+  int depth = parts[index].depth;
+  for (std::size_t i = index; i-- > 0;) {
+    if (parts[i].depth >= depth) continue;
+    depth = parts[i].depth;
+    if (parts[i].type != "multipart/alternative") continue;
+    for (auto below = i + 1; below < parts.size() && parts[below].depth > depth; ++below)
+      if (parts[below].shown && !parts[below].container) return true;
+  }
+  return false;
+}
+
+bool wanted(const std::vector<MimePart>& parts, std::size_t index) {
+  const auto& part = parts[index];
+  if (part.attachment) return true;
+  if (part.shown) return false;
+  if (part.container) return part.type == "message/rfc822";
+  if (!part.name.empty()) return true;
+  return part.size > 0 && !other_form_shown(parts, index);
+}
 }  // namespace
 
 std::vector<const MimePart*> attachments_of(const MimeMessage& message) {
   constexpr int nowhere = 1'000'000;
   std::vector<const MimePart*> found;
   int within = nowhere;  // depth of the attached message we are in
-  for (const auto& part : message.parts) {
+  for (std::size_t i = 0; i < message.parts.size(); ++i) {
+    const auto& part = message.parts[i];
     if (part.depth > within) continue;
     within = nowhere;
-    const bool wanted = part.attachment || (!part.shown && !part.container && !part.name.empty());
-    if (!wanted) continue;
+    if (!wanted(message.parts, i)) continue;
     found.push_back(&part);
     if (part.container) within = part.depth;
   }

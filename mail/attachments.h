@@ -10,8 +10,8 @@
 
 namespace reader {
 
-/// What a person would save: attachments, and whatever is not shown and has a name. Parts of an
-/// attached message are not.
+/// What a person would save: attachments, and all else that is not shown but text of which another
+/// form is shown (multipart/alternative). Parts of a message that is among them are not.
 std::vector<const MimePart*> attachments_of(const MimeMessage& message);
 
 /// The part of that number; "1" is the only part of a message that has one. nullptr: none.

@@ -1,8 +1,8 @@
 #include "mail/child.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +12,8 @@
 #include "lib/base/fd.h"
 #include "lib/base/process.h"
 #include "lib/base/text.h"
+#include "mail/input.h"
+#include "mail/waiting.h"
 
 namespace reader {
 
@@ -74,17 +76,20 @@ Result<pid_t> start(const Program& program, const Streams& streams) {
   return child;
 }
 
-int wait_for(pid_t child) {
+int status_of(pid_t child) {
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-int milliseconds_until(std::chrono::steady_clock::time_point end) {
-  const auto left =
-      std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
-  return static_cast<int>(std::max<long>(0, left.count()));
+// Who has closed its output may still be at work.
+bool ends(pid_t child, std::chrono::steady_clock::time_point end) {
+  const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+  std::array<pollfd, 1> waiting{pollfd{process.number(), POLLIN, 0}};
+  return wait_for(waiting, end) == Waited::ready;
 }
+
+Error interrupt() { return {Kind::usage, "Interrupt"}; }
 
 // Text goes in and text comes out, whichever is possible.
 class Exchange {
@@ -94,15 +99,14 @@ class Exchange {
     ::fcntl(in_.number(), F_SETFL, O_NONBLOCK);
   }
 
-  Result<std::string> run(std::chrono::seconds limit) {
-    const auto end = std::chrono::steady_clock::now() + limit;
+  Result<std::string> run(std::chrono::steady_clock::time_point end) {
     bool open = true;
     while (open) {
       std::array<pollfd, 2> waiting{pollfd{out_.number(), POLLIN, 0},
                                     pollfd{in_.number(), POLLOUT, 0}};
-      const int ready = ::poll(waiting.data(), waiting.size(), milliseconds_until(end));
-      if (ready < 0 && errno == EINTR) continue;
-      if (ready <= 0) return Error{Kind::retry, "it took too long"};
+      const auto waited = wait_for(waiting, end);
+      if (waited == Waited::interrupted) return interrupt();
+      if (waited == Waited::late) return Error{Kind::retry, "it took too long"};
       if (waiting[1].revents != 0) write();
       if (waiting[0].revents != 0) open = read();
       if (result_.size() > output_limit) return Error{Kind::data, "too much came of it"};
@@ -143,20 +147,22 @@ Result<int> run_fed(const Program& program, std::string_view input) {
   // SIGPIPE is ignored (run_main); who has read enough is right.
   (void)base::write_all(pipe.write.number(), input, "pipe");
   pipe.write.reset();
-  return wait_for(child);
+  return status_of(child);
 }
 
 Result<std::string> filtered(const Program& program, std::string_view input,
-                             std::chrono::seconds limit) {
+                             std::chrono::steady_clock::time_point end) {
   TRY_LET(in, open_pipe());
   TRY_LET(out, open_pipe());
   const Fd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
   TRY_LET(child, start(program, {in.read.number(), out.write.number(), null.number()}));
   in.read.reset();
   out.write.reset();
-  auto result = Exchange(std::move(in.write), std::move(out.read), input).run(limit);
-  if (!result) ::kill(child, SIGKILL);
-  const int status = wait_for(child);
+  auto result = Exchange(std::move(in.write), std::move(out.read), input).run(end);
+  if (!result || !ends(child, end)) ::kill(child, SIGKILL);
+  const int status = status_of(child);
+  // What is typed to interrupt us interrupts the program as well, and it may be the first to end.
+  if (take_interrupt()) return interrupt();
   if (result && status != 0)
     return Error{Kind::unavailable, base::cat(program.arguments[0], ": exit status ", status)};
   return result;

@@ -24,9 +24,10 @@ Program shell_command(std::string_view command, const std::vector<std::string>& 
 /// are the program's meanwhile. Its exit status, 128 and the signal's number where one ended it.
 /// Errors: retry, io.
 base::Result<int> run_fed(const Program& program, std::string_view input);
-/// What it makes of `input`. Errors: unavailable (its exit status is not 0), retry (it took longer
-/// than `limit`), data (more than 64 MB came), io.
+/// What it makes of `input`; an interrupt or the time `end` ends it. Errors: usage ("Interrupt"),
+/// unavailable (its exit status is not 0), retry (it took too long), data (more than 64 MB came),
+/// io.
 base::Result<std::string> filtered(const Program& program, std::string_view input,
-                                   std::chrono::seconds limit);
+                                   std::chrono::steady_clock::time_point end);
 
 }  // namespace reader

@@ -99,7 +99,8 @@ std::string folder_of(const std::string& path) {
   return slash == std::string::npos ? "" : path.substr(0, slash + 1);
 }
 
-// A person is asked for each name, and may leave one out by giving none. Whether all were saved.
+// Attachments, and what else is not shown. A person is asked for each name, and may leave one out
+// by giving none. Whether all were saved.
 Result<bool> save_attachments(Session& session, const Opened& message, const std::string& folder,
                               bool ask) {
   bool all = true;
@@ -121,15 +122,24 @@ Result<bool> save_attachments(Session& session, const Opened& message, const std
   return all;
 }
 
-// What a person reads of a message, without what the terminal needs.
+// What a person reads of a message, without what the terminal needs; of a message within it the
+// header too.
 std::string text_of(const Opened& message) {
   std::string text;
   for (const auto& part : message.parts.parts) {
-    if (!part.shown || part.container) continue;
+    if (!part.shown) continue;
     text.append(part.text);
     if (!text.empty() && !text.ends_with('\n')) text.push_back('\n');
+    if (part.container) text.push_back('\n');
   }
   return text;
+}
+
+// Multiparts within multiparts, and nothing in them.
+bool hollow(const MimeMessage& message) {
+  return std::all_of(message.parts.begin(), message.parts.end(), [](const MimePart& part) {
+    return part.container && part.type.starts_with("multipart/");
+  });
 }
 
 /// A file that texts are added to.
@@ -150,9 +160,16 @@ Result<Output> open_output(const std::string& path) {
   return Output{std::move(file), path, false, regular};
 }
 
-// The text of a message; a message that is no text is written as what it is.
+// The text of a message; a message that is no text is written as what it is, and one that nobody
+// can take apart as it came.
 Result<> write_text(Session& session, const Opened& message, const Output& output) {
   const auto& parts = message.parts.parts;
+  if (hollow(message.parts)) {
+    const auto end = message.text.find("\n\n");  // of the header
+    const auto body = end == std::string::npos ? message.text.size() : end + 2;
+    return base::write_all(output.file.number(), std::string_view(message.text).substr(body),
+                           output.path);
+  }
   if (parts.size() == 1 && !parts[0].shown && !parts[0].container)
     return session.mime.extract(message.text, parts[0].number, output.file.number());
   return base::write_all(output.file.number(), text_of(message), output.path);
@@ -168,7 +185,10 @@ Result<bool> write_one(Session& session, const Wanted& which, const Output& outp
   }
   TRY(write_text(session, message, output));
   if (message.parts.parts.size() == 1) return true;
-  return save_attachments(session, message, folder_of(output.path), session.input->person());
+  const bool person = session.input->person();
+  TRY_LET(all, save_attachments(session, message, folder_of(output.path), person));
+  if (message.parts.truncated) base::print(cat(too_many_parts, "\n"));
+  return all && !message.parts.truncated;
 }
 
 Result<Next> write_named_part(Session& session, const Wanted& which, const std::string& folder) {
@@ -249,6 +269,7 @@ Result<Next> list_parts(Session& session, const Call& call) {
     TRY_LET(message, opened(session, index));
     base::print(cat("Message ", index + 1, ":\n"));
     for (const auto& part : message.parts.parts) show(session, line_of(part));
+    if (message.parts.truncated) base::print(cat(too_many_parts, "\n"));
   }
   return Next::go_on;
 }

@@ -78,21 +78,18 @@ std::string attachment_type(const Attachment& attachment, const Content& content
   return content.text() ? "text/plain" : "application/octet-stream";
 }
 
-// Whether a character of a line stands for itself: not where a blank would end the line.
-bool stands(char c, bool last) {
-  if (c == ' ' || c == '\t') return !last;
-  return c > ' ' && c < 0x7f && c != '=';
-}
-
 bool is_text(std::string_view type) { return base::istarts_with(type, "text/"); }
 }  // namespace
 
 void Content::append(std::string_view piece) {
+  constexpr std::string_view from = "From ";
   for (const char c : piece) {
     if (c == '\n') {
-      line_ = 0;
+      line_ = from_ = 0;
       continue;
     }
+    if (from_ == line_ && from_ < from.size() && c == from[from_]) ++from_;
+    from_lines_ |= from_ == from.size();
     longest_ = std::max(longest_, ++line_);
     eight_bit_ |= base::eight_bit(c);
     controls_ |= base::control(c) && c != '\t';
@@ -141,7 +138,7 @@ Entity attachment_entity(const Attachment& attachment, const Content& content) {
   Entity entity;
   entity.attachment = true;
   // GMime writes a line end in a name as it is. Whoever named the file writes no fields of ours.
-  entity.name = base::printable(attachment.name, 255);
+  entity.name = base::printable(attachment.name, 1000);
   entity.type = attachment_type(attachment, content);
   const bool clean = !content.controls() && content.short_lines();
   if (base::istarts_with(entity.type, "message/rfc822")) {
@@ -155,35 +152,9 @@ Entity attachment_entity(const Attachment& attachment, const Content& content) {
   entity.charset = base::printable(attachment.charset);
   if (entity.charset.empty() && content.utf8())
     entity.charset = content.ascii() ? "us-ascii" : "utf-8";
-  if (content.utf8() && !content.controls()) entity.encoding = text_encoding(content);
+  if (content.utf8() && !content.controls())
+    entity.encoding = content.from_lines() ? "quoted-printable" : text_encoding(content);
   return entity;
-}
-
-std::string quoted_printable(std::string_view text) {
-  constexpr char hex[] = "0123456789ABCDEF";
-  constexpr std::size_t longest = 76;
-  std::string out;
-  std::size_t column = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '\n') {
-      out.push_back('\n');
-      column = 0;
-      continue;
-    }
-    const bool last = i + 1 == text.size() || text[i + 1] == '\n';
-    const bool plain = stands(c, last);
-    const std::size_t size = plain ? 1 : 3;
-    if (column + size > (last ? longest : longest - 1)) {
-      out.append("=\n");
-      column = 0;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    if (plain) out.push_back(c);
-    else out.append({'=', hex[byte >> 4], hex[byte & 15]});
-    column += size;
-  }
-  return out;
 }
 
 std::string type_of_name(std::string_view name) {

@@ -24,6 +24,8 @@ class Content {
   bool controls() const { return controls_; }
   /// Lines of at most 998 bytes.
   bool short_lines() const { return longest_ <= 998; }
+  /// Whether a line begins with "From ", before which mailboxes put a '>'.
+  bool from_lines() const { return from_lines_; }
   /// What people call text.
   bool text() const { return utf8_ && !nul_; }
 
@@ -32,7 +34,8 @@ class Content {
 
   std::string carried_;  // the start of a sequence whose end has not come yet
   std::uint64_t line_ = 0, longest_ = 0;
-  bool eight_bit_ = false, utf8_ = true, controls_ = false, nul_ = false;
+  std::size_t from_ = 0;  // how much of "From " the line at hand has been so far
+  bool eight_bit_ = false, utf8_ = true, controls_ = false, nul_ = false, from_lines_ = false;
 };
 
 /// Read all of a file from its start. Errors: io.
@@ -43,10 +46,6 @@ base::Result<Content> look_at(int file, std::string_view what);
 Entity text_entity(std::string_view type, const Content& content);
 /// How an attachment is sent. Text goes as such only where nothing changes it on the way.
 Entity attachment_entity(const Attachment& attachment, const Content& content);
-
-/// Quoted-printable (RFC 2045 section 6.7) of a whole text: LF ends lines, a CR is a byte like any
-/// other. An unfinished last line stays one.
-std::string quoted_printable(std::string_view text);
 
 /// The type that goes with a file name's extension: of a small table, else of /etc/mime.types;
 /// empty if neither knows it.

@@ -173,7 +173,9 @@ std::string displayed_parts(const MimeMessage& message, const FieldList& fields,
                             const HtmlReader& html) {
   PartPrinter printer(fields, look, html);
   for (const auto& part : message.parts) printer.print(part);
-  return printer.take();
+  std::string shown = printer.take();
+  if (message.truncated) shown.append(coloured(too_many_parts, Hue::mark, look) + "\n");
+  return shown;
 }
 
 bool plain_message(std::string_view header) {

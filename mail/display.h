@@ -20,6 +20,9 @@ enum class Hue { name, mark, quote, deep_quote };
 /// Text between the sequences that colour it, where colours are on. Without an LF.
 std::string coloured(std::string_view text, Hue hue, const Look& look);
 
+/// What stands at the end of the list of a message's parts that has an end before they have.
+constexpr std::string_view too_many_parts = "[-- further parts are left out: `pipe`, `save` --]";
+
 /// "83 kB"
 std::string size_text(std::uint64_t bytes);
 

@@ -1,11 +1,7 @@
 #include "mail/html_filter.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <optional>
 
-#include "lib/base/text.h"
 #include "mail/child.h"
 #include "mail/html.h"
 
@@ -13,28 +9,7 @@ namespace reader {
 
 namespace {
 constexpr std::chrono::seconds limit{10};
-
-std::vector<std::string> with_utf8(std::vector<std::string> environment) {
-  std::erase_if(environment, [](const std::string& entry) { return entry.starts_with("LC_ALL="); });
-  environment.emplace_back("LC_ALL=C.UTF-8");
-  return environment;
-}
-
-// None of them loads what a page names: pictures, frames, the next page.
-std::optional<Program> installed_converter(const Session& session) {
-  const std::string width = base::cat(std::clamp(session.terminal.columns, 20, 132));
-  const std::vector<std::vector<std::string>> known = {
-      {"/usr/bin/w3m", "-dump", "-T", "text/html", "-I", "UTF-8", "-O", "UTF-8", "-cols", width,
-       "-no-cookie", "-o", "display_image=0", "-o", "frame=0", "-o", "meta_refresh=0"},
-      {"/usr/bin/lynx", "-dump", "-stdin", "-force_html", "-assume_charset=utf-8",
-       "-display_charset=utf-8", "-nolist", base::cat("-width=", width)},
-      {"/usr/bin/elinks", "-no-home", "-dump", "-dump-width", width, "-dump-charset", "utf-8"},
-  };
-  for (const auto& arguments : known)
-    if (::access(arguments[0].c_str(), X_OK) == 0)
-      return Program{arguments, with_utf8(session.environment.all)};
-  return std::nullopt;
-}
+constexpr int most_parts = 20;
 
 // Ours, with words kept whole where a person looks.
 std::string stripped(const Session& session, const std::string& html) {
@@ -44,18 +19,17 @@ std::string stripped(const Session& session, const std::string& html) {
 }
 }  // namespace
 
-std::string readable_html(const Session& session, const std::string& html) {
-  const std::string* const command = session.variables.find("html-filter");
-  if (command && command->empty()) return stripped(session, html);
-  if (command) {
-    const auto text = filtered(shell_command(*command, session.environment.all), html, limit);
-    return text ? text.value() : stripped(session, html);
-  }
-  const auto program = installed_converter(session);
-  if (!program) return stripped(session, html);
-  // The page may still name the charset it came in; the first one that is named counts.
-  const auto text = filtered(*program, "<meta charset=\"utf-8\">" + html, limit);
-  return text ? text.value() : stripped(session, html);
+HtmlConverter::HtmlConverter(const Session& session)
+    : session_(session), end_(std::chrono::steady_clock::now() + limit) {}
+
+std::string HtmlConverter::text(const std::string& html) {
+  const std::string command = session_.variables.text("html-filter");
+  const bool late = interrupted_ || std::chrono::steady_clock::now() >= end_;
+  if (command.empty() || late || ++parts_ > most_parts) return stripped(session_, html);
+  auto made = filtered(shell_command(command, session_.environment.all), html, end_);
+  if (made) return std::move(made).value();
+  interrupted_ = made.error().kind == base::Kind::usage;
+  return stripped(session_, html);
 }
 
 }  // namespace reader

@@ -130,7 +130,7 @@ Session session_of(reader::Person person) {
   session.environment = environment();
   session.programs = programs();
   session.terminal = terminal();
-  session.mime = reader::Mime(session.programs.mime);
+  session.mime = reader::Mime(session.programs.mime, session.environment.tmp);
   session.clock = base::now;
   // What POSIX imports from the environment.
   for (const char* name : {"DEAD", "EDITOR", "LISTER", "MBOX", "PAGER", "SHELL", "VISUAL"})

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 #include "lib/base/process.h"
@@ -17,6 +19,7 @@
 #include "mail/flowed.h"
 #include "mail/mime_wire.h"
 #include "mail/terminal.h"
+#include "mail/waiting.h"
 
 namespace reader {
 
@@ -27,7 +30,7 @@ using base::Result;
 
 namespace {
 // The helper limits its own processor time; this is for one that has been taken over.
-constexpr int patience = 600;  // seconds
+constexpr std::chrono::seconds patience{600};
 
 Result<base::Fd> unnamed_file(const char* name) {
   base::Fd file(::memfd_create(name, MFD_CLOEXEC));
@@ -74,8 +77,9 @@ class AnswerReader {
     if (start > size_) return died();
     TRY_LET(list, at(start, size_ - start));
     WireReader values(list);
-    const auto count = values.number();
+    const auto count = values.number(), truncated = values.number();
     MimeMessage message;
+    message.truncated = truncated.value_or(1) != 0;
     for (std::uint64_t i = 0; count && i < *count; ++i) {
       TRY_LET(part, next(values));
       message.parts.push_back(std::move(part));
@@ -145,16 +149,19 @@ const MimePart* MimeMessage::find(std::string_view number) const {
   return found == parts.end() ? nullptr : &*found;
 }
 
-Mime::Mime(std::string helper) : helper_(std::move(helper)) {}
+Mime::Mime(std::string helper, std::string tmp)
+    : helper_(std::move(helper)), tmp_(std::move(tmp)) {}
 Mime::Mime(base::Fd channel) : channel_(std::move(channel)) {}
 Mime::Mime(Mime&& other) noexcept
     : helper_(std::move(other.helper_)),
+      tmp_(std::move(other.tmp_)),
       channel_(std::move(other.channel_)),
       process_(std::exchange(other.process_, -1)) {}
 Mime& Mime::operator=(Mime&& other) noexcept {
   if (this == &other) return *this;
   stop();
   helper_ = std::move(other.helper_);
+  tmp_ = std::move(other.tmp_);
   channel_ = std::move(other.channel_);
   process_ = std::exchange(other.process_, -1);
   return *this;
@@ -196,7 +203,17 @@ Result<> Mime::request(std::string_view values, const std::vector<int>& descript
 }
 
 Result<std::string> Mime::reply() {
-  auto received = receive_packet(channel_.number(), patience);
+  std::array<pollfd, 1> waiting{pollfd{channel_.number(), POLLIN, 0}};
+  const auto waited = wait_for(waiting, std::chrono::steady_clock::now() + patience);
+  if (waited == Waited::interrupted) {
+    stop();
+    return Error{Kind::usage, "Interrupt"};
+  }
+  if (waited == Waited::late) {
+    stop();
+    return died();
+  }
+  auto received = receive_packet(channel_.number());
   if (!received || !received.value()) {
     stop();
     return died();

@@ -36,6 +36,7 @@ struct MimePart {
 
 struct MimeMessage {
   std::vector<MimePart> parts;
+  bool truncated = false;  ///< it has more parts, which are not listed
   const MimePart* find(std::string_view number) const;
 };
 
@@ -49,8 +50,9 @@ struct Attachment {
 /// The helper process. Movable; it ends with the object.
 class Mime {
  public:
-  /// Nothing is started before it is used. helper: path of postbag-mime.
-  explicit Mime(std::string helper);
+  /// Nothing is started before it is used. helper: path of postbag-mime; tmp: the folder where
+  /// large attachments lie while they are sent.
+  explicit Mime(std::string helper, std::string tmp = "/tmp");
   /// A helper that is there already, at the other end of a socket.
   explicit Mime(base::Fd channel);
   Mime(Mime&&) noexcept;
@@ -58,7 +60,8 @@ class Mime {
   ~Mime();
 
   /// The parts of a message (Folder::text()). A helper that died is started again at the next call.
-  /// Errors: data (the helper died of it), unavailable (no helper), io.
+  /// Errors: usage ("Interrupt": SIGINT came while it was at work, and it was ended; so with all
+  /// calls), data (the helper died of it), unavailable (no helper), io.
   base::Result<MimeMessage> read(std::string_view message);
   /// The decoded content of one part, written to `output`. Errors: no_input (no such part), data,
   /// unavailable, io, retry.
@@ -77,7 +80,7 @@ class Mime {
   base::Result<> request(std::string_view values, const std::vector<int>& descriptors);
   base::Result<std::string> reply();
 
-  std::string helper_;
+  std::string helper_, tmp_ = "/tmp";
   base::Fd channel_;
   int process_ = -1;
 };

@@ -133,7 +133,8 @@ class Lister {
   // Where the list begins. Errors: io.
   Result<std::uint64_t> finish() {
     const auto start = static_cast<std::uint64_t>(g_mime_stream_tell(answer_.get()));
-    const std::string list = cat(WireWriter().number(count_).take(), parts_.take());
+    const std::string list =
+        cat(WireWriter().number(count_).number(truncated_).take(), parts_.take());
     if (g_mime_stream_write(answer_.get(), list.data(), list.size()) !=
         static_cast<ssize_t>(list.size()))
       return Error{Kind::io, "answer: it cannot be written"};
@@ -146,7 +147,10 @@ class Lister {
   };
 
   void visit(GMimeObject* object, const std::string& number, int depth, bool shown) {
-    if (count_ >= most_parts) return;
+    if (count_ >= most_parts) {
+      truncated_ = true;
+      return;
+    }
     if (GMIME_IS_MULTIPART(object) && depth < deepest) {
       add(object, number, depth, true, false);
       children(GMIME_MULTIPART(object), number, depth, shown);
@@ -232,6 +236,7 @@ class Lister {
   Ref<GMimeStream> answer_;
   WireWriter parts_;
   std::uint64_t count_ = 0, size_ = 0, lines_ = 0;
+  bool truncated_ = false;
 };
 
 GMimeObject* child(GMimeObject* object, int index) {
@@ -339,6 +344,13 @@ Result<> build(const std::vector<Source>& sources, int output) {
   return {};
 }
 
+std::uint64_t size_of(const base::Fd& file) {
+  struct stat status {};
+  return ::fstat(file.number(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
+using Before = void (*)(std::uint64_t size);
+
 const Error malformed{Kind::software, "MIME helper: a malformed request"};
 
 Result<std::string> answer_read(const Packet& packet) {
@@ -358,14 +370,14 @@ Result<std::string> answer_extract(const Packet& packet, WireReader& values) {
 }
 
 // The attachments come in packets of their own.
-Result<std::string> answer_build(int channel, Packet packet, WireReader& values) {
+Result<std::string> answer_build(int channel, Packet packet, WireReader& values, Before before) {
   const auto count = values.number();
   auto text = read_entity(values);
   if (!count || !text || packet.descriptors.size() != 2) return malformed;
   std::vector<Source> sources;
   sources.push_back({std::move(*text), std::move(packet.descriptors[0])});
   for (std::uint64_t i = 0; i < *count; ++i) {
-    TRY_LET(next, receive_packet(channel, 0));
+    TRY_LET(next, receive_packet(channel));
     if (!next || next->descriptors.size() != 1) return malformed;
     WireReader reader(next->values);
     const auto kind = reader.number();
@@ -373,25 +385,20 @@ Result<std::string> answer_build(int channel, Packet packet, WireReader& values)
     if (!entity || *kind != ask_attachment) return malformed;
     sources.push_back({std::move(*entity), std::move(next->descriptors[0])});
   }
+  std::uint64_t size = 0;
+  for (const auto& source : sources) size += size_of(source.content);
+  if (before) before(size);
   TRY(build(sources, packet.descriptors[1].number()));
   return std::string();
 }
 
-// Of what a request is about.
-std::uint64_t size_of(const Packet& packet) {
-  struct stat status {};
-  const bool known =
-      !packet.descriptors.empty() && ::fstat(packet.descriptors[0].number(), &status) == 0;
-  return known ? static_cast<std::uint64_t>(status.st_size) : 0;
-}
-
-Result<std::string> answer(int channel, Packet packet) {
+Result<std::string> answer(int channel, Packet packet, Before before) {
   const std::string bytes = std::move(packet.values);
   WireReader values(bytes);
   const auto what = values.number();
   if (what == ask_read) return answer_read(packet);
   if (what == ask_extract) return answer_extract(packet, values);
-  if (what == ask_build) return answer_build(channel, std::move(packet), values);
+  if (what == ask_build) return answer_build(channel, std::move(packet), values, before);
   return malformed;
 }
 }  // namespace
@@ -399,10 +406,10 @@ Result<std::string> answer(int channel, Packet packet) {
 Result<> serve_mime(int channel, void (*before)(std::uint64_t size)) {
   g_mime_init();
   for (;;) {
-    TRY_LET(packet, receive_packet(channel, 0));
+    TRY_LET(packet, receive_packet(channel));
     if (!packet) return {};
-    if (before) before(size_of(*packet));
-    const auto result = answer(channel, std::move(*packet));
+    if (before && !packet->descriptors.empty()) before(size_of(packet->descriptors[0]));
+    const auto result = answer(channel, std::move(*packet), before);
     WireWriter reply;
     if (result) reply.number(0).text(result.value());
     else reply.number(static_cast<std::uint64_t>(result.error().kind)).text(result.error().text);

@@ -1,6 +1,5 @@
 #include "mail/mime_wire.h"
 
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -26,15 +25,6 @@ void take_descriptors(msghdr& message, std::vector<base::Fd>& out) {
       out.emplace_back(number);
     }
   }
-}
-
-// Whether something is there to be read.
-bool wait(int channel, int seconds) {
-  pollfd waiting{channel, POLLIN, 0};
-  int ready = 0;
-  do ready = ::poll(&waiting, 1, seconds == 0 ? -1 : seconds * 1000);
-  while (ready < 0 && errno == EINTR);
-  return ready > 0;
 }
 }  // namespace
 
@@ -95,7 +85,7 @@ base::Result<> send_packet(int channel, std::string_view values,
   return {};
 }
 
-base::Result<std::optional<Packet>> receive_packet(int channel, int seconds) {
+base::Result<std::optional<Packet>> receive_packet(int channel) {
   Packet packet;
   packet.values.resize(packet_limit);
   iovec piece{packet.values.data(), packet.values.size()};
@@ -105,7 +95,6 @@ base::Result<std::optional<Packet>> receive_packet(int channel, int seconds) {
   message.msg_iovlen = 1;
   message.msg_control = control.bytes;
   message.msg_controllen = sizeof control.bytes;
-  if (!wait(channel, seconds)) return std::optional<Packet>();
   ssize_t received = 0;
   do received = ::recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
   while (received < 0 && errno == EINTR);

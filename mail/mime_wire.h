@@ -30,7 +30,8 @@ constexpr std::uint64_t ask_extract = 2;     ///< number; descriptors: message, 
 constexpr std::uint64_t ask_build = 3;       ///< entities; an entity; descriptors: content, output
 constexpr std::uint64_t ask_attachment = 4;  ///< an entity; descriptor: content
 // The answer: 0 or an Error's kind; the Error's text, or for ask_read where in `answer` the list of
-// parts begins, which lies behind the texts it names.
+// parts begins (their number, whether there are more, then each), which lies behind the texts it
+// names.
 
 /// Writes values: numbers, texts with their length before them.
 class WireWriter {
@@ -57,9 +58,8 @@ class WireReader {
 /// Send a packet. Errors: io (the other side has gone), retry.
 base::Result<> send_packet(int channel, std::string_view values,
                            const std::vector<int>& descriptors);
-/// The next packet; nullopt when the other side has gone or nothing came for `seconds` (0: wait
-/// for ever). Errors: io.
-base::Result<std::optional<Packet>> receive_packet(int channel, int seconds);
+/// The next packet, for which it waits; nullopt when the other side has gone. Errors: io.
+base::Result<std::optional<Packet>> receive_packet(int channel);
 
 /// A part of a message on its way out.
 struct Entity {

@@ -182,7 +182,9 @@ Result<Fd> with_attachments(Session& session, const Letter& letter, std::string_
       given != nullptr && base::istarts_with(*given, "text/") ? *given : letter.type;
   TRY_LET(nothing, Scratch(folder).finish());
   const int body = letter.body ? letter.body.number() : nothing.number();
-  TRY(session.mime.build(body, type, letter.attachments, entity.number()));
+  auto attachments = letter.attachments;
+  for (auto& each : attachments) each.name = as_utf8(session, each.name);
+  TRY(session.mime.build(body, type, attachments, entity.number()));
   TRY_LET(mime_fields, entity_header(entity.number()));
   Scratch message(folder);
   TRY(message.append(cat(letter_header(without_mime_fields(letter), mime_fields), more, "\n")));

@@ -24,15 +24,18 @@ std::string pager(const Session& session) {
   return ::access("/usr/bin/less", X_OK) == 0 ? "less" : "more";
 }
 
-// less shows colours only when it is told so; who has told it something is not talked over.
+// less and lv show colours only when they are told so; what people tell them themselves stands
+// behind that, and so goes before it.
 std::vector<std::string> pager_environment(const Session& session) {
   std::vector<std::string> environment = session.environment.all;
-  const auto set = [&](std::string_view name) {
-    return std::any_of(environment.begin(), environment.end(),
-                       [&](const std::string& entry) { return entry.starts_with(name); });
+  const auto find = [&](std::string_view name) {
+    return std::find_if(environment.begin(), environment.end(),
+                        [&](const std::string& entry) { return entry.starts_with(name); });
   };
-  if (!set("LESS=")) environment.emplace_back("LESS=R");
-  if (!set("LV=")) environment.emplace_back("LV=-c");
+  const auto less = find("LESS=");
+  if (less == environment.end()) environment.emplace_back("LESS=R");
+  else less->insert(5, "-R ");
+  if (find("LV=") == environment.end()) environment.emplace_back("LV=-c");
   return environment;
 }
 }  // namespace

@@ -30,11 +30,12 @@ std::size_t body_start(std::string_view text) {
   return end == std::string_view::npos ? text.size() : end + 2;
 }
 
-std::string body_text(Session& session, const std::string& text, const FieldList& fields,
-                      const Look& look) {
+Result<std::string> body_text(Session& session, const std::string& text, const FieldList& fields,
+                              const Look& look) {
   const auto start = body_start(text);
   if (plain_message(std::string_view(text).substr(0, start))) return raw_body(text, start, look);
   const auto message = session.mime.read(text);
+  if (!message && message.error().kind == base::Kind::usage) return message.error();  // interrupt
   if (!message) {
     const std::string note =
         cat("[-- not decoded: ", base::printable(message.error().text), " --]");
@@ -42,8 +43,11 @@ std::string body_text(Session& session, const std::string& text, const FieldList
   }
   // A multipart that holds no part, say for its boundary's sake.
   if (!has_shown_part(message.value())) return raw_body(text, start, look);
-  return displayed_parts(message.value(), fields, look,
-                         [&](const std::string& html) { return readable_html(session, html); });
+  HtmlConverter converter(session);
+  std::string shown = displayed_parts(
+      message.value(), fields, look, [&](const std::string& html) { return converter.text(html); });
+  if (converter.interrupted()) return base::Error{base::Kind::usage, "Interrupt"};
+  return shown;
 }
 }  // namespace
 
@@ -68,7 +72,8 @@ Result<std::string> message_text(Session& session, std::size_t index, const Fiel
                         displayable_lines(from_charset(from, {})));
   if (!out.ends_with('\n')) out.push_back('\n');
   out.append(cat(displayed_fields(header, fields, look), "\n"));
-  out.append(cat(body_text(session, text, fields, look), "\n"));
+  TRY_LET(body, body_text(session, text, fields, look));
+  out.append(cat(body, "\n"));
   return for_charset(out, session.terminal.charset);
 }
 

@@ -14,7 +14,8 @@ namespace reader {
 base::Result<std::string> headline(Session& session, std::size_t index);
 
 /// A message for people: "Message 1:", the From_ line, the fields that `fields` shows, decoded; the
-/// shown parts as text; a line for each other part. Errors: io.
+/// shown parts as text; a line for each other part. Errors: usage ("Interrupt": a person would not
+/// wait for a helper or a converter), io.
 base::Result<std::string> message_text(Session& session, std::size_t index,
                                        const FieldList& fields);
 

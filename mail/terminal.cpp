@@ -5,21 +5,13 @@
 #include <span>
 
 #include "lib/base/text.h"
+#include "lib/base/unicode.h"
 #include "mail/width_table.h"
 
 namespace reader {
 
 namespace {
 constexpr std::string_view replacement = "\xef\xbf\xbd";
-
-// Of a well-formed sequence.
-char32_t code_point(std::string_view sequence) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(sequence[i]); };
-  if (sequence.size() == 1) return byte(0);
-  char32_t code = byte(0) & (0xffU >> (sequence.size() + 1));
-  for (std::size_t i = 1; i < sequence.size(); ++i) code = code << 6 | (byte(i) & 0x3f);
-  return code;
-}
 
 bool among(std::span<const CodeRange> table, char32_t code) {
   const auto found =
@@ -30,7 +22,7 @@ bool among(std::span<const CodeRange> table, char32_t code) {
 
 std::size_t columns_of(std::string_view sequence) {
   if (sequence.size() == 1) return 1;
-  const char32_t code = code_point(sequence);
+  const char32_t code = base::code_point(sequence);
   if (code < 0x300) return 1;
   if (among(zero_width, code)) return 0;
   return among(two_columns, code) ? 2 : 1;
@@ -47,8 +39,7 @@ bool plain(char c) { return !base::eight_bit(c) && !base::control(c); }
 
 void append_displayable(std::string_view sequence, std::string& out) {
   if (sequence.size() == 1) append_picture(sequence[0], out);
-  else if (base::c1_control(sequence) || among(invisible, code_point(sequence)))
-    out.append(replacement);
+  else if (base::c1_control(sequence) || base::invisible(sequence)) out.append(replacement);
   else out.append(sequence);
 }
 

@@ -28,8 +28,8 @@ std::string_view cut_to_width(std::string_view text, std::size_t columns);
 
 /// UTF-8 text in the terminal's charset; what it does not have becomes '?'.
 std::string for_charset(std::string_view text, std::string_view charset);
-/// Text of a charset as UTF-8; bytes that are none become U+FFFD. An unknown charset is taken as
-/// UTF-8 where it is valid, else as windows-1252.
+/// Text of a charset as UTF-8; bytes that are none become U+FFFD. A charset that mail is not
+/// written in, or that nobody knows, is taken as UTF-8 where it is valid, else as windows-1252.
 std::string from_charset(std::string_view text, std::string_view charset);
 
 }  // namespace reader

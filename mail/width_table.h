@@ -1,5 +1,5 @@
-// width_table.h - which characters take no column, which take two, and which show nothing at all
-// but change what is around them: Unicode 14, from its categories and East Asian widths (UAX 11).
+// width_table.h - which characters take no column and which take two: Unicode 14, from its
+// categories and East Asian widths (UAX 11).
 #pragma once
 
 namespace reader {
@@ -114,14 +114,6 @@ inline constexpr CodeRange two_columns[] = {
     {0x1f6d0, 0x1f6d2}, {0x1f6d5, 0x1f6df}, {0x1f6eb, 0x1f6ec}, {0x1f6f4, 0x1f6fc},
     {0x1f7e0, 0x1f7f0}, {0x1f90c, 0x1f93a}, {0x1f93c, 0x1f945}, {0x1f947, 0x1f9ff},
     {0x1fa70, 0x1faff}, {0x20000, 0x3fffd},
-};
-
-/// Format controls but the joiners that Persian and emoji need, line separators, tags.
-inline constexpr CodeRange invisible[] = {
-    {0xad, 0xad},       {0x61c, 0x61c},     {0x180e, 0x180e},   {0x200b, 0x200b},
-    {0x200e, 0x200f},   {0x2028, 0x202e},   {0x2060, 0x206f},   {0xfeff, 0xfeff},
-    {0xfff9, 0xfffb},   {0x13430, 0x13438}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a},
-    {0xe0000, 0xe00ff}, {0xe01f0, 0xe0fff},
 };
 
 }  // namespace reader

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "lib/base/unicode.h"
+
 namespace base {
 
 namespace detail {
@@ -112,7 +114,8 @@ std::string printable(std::string_view text, std::size_t limit) {
   std::string shown;
   while (!text.empty()) {
     const auto length = utf8_length(text);
-    const bool bad = length == 0 || c1_control(text) || (length == 1 && control(text[0]));
+    const bool bad = length == 0 || c1_control(text) || (length == 1 && control(text[0])) ||
+                     invisible(text.substr(0, length));
     const auto step = length == 0 ? 1 : length;
     if (shown.size() + step > limit) return shown + "...";
     if (bad) shown.push_back('?');

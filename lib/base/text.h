@@ -75,9 +75,9 @@ std::optional<Number> to_number(std::string_view text, int radix = 10) {
   return number;
 }
 
-/// Untrusted text for a terminal or a log: controls become `?`, at most `limit` bytes (cut at a
-/// UTF-8 boundary, then
-/// "..."); invalid UTF-8 bytes become `?`.
+/// Untrusted text for a terminal or a log: controls, bidi and other invisible() characters and
+/// invalid UTF-8 bytes become `?` each; at most `limit` bytes (cut at a UTF-8 boundary, then
+/// "...").
 std::string printable(std::string_view text, std::size_t limit = 1000);
 /// Base64 (RFC 4648 section 4), padded, on one line.
 std::string base64(std::string_view bytes);

@@ -148,6 +148,28 @@ def test_an_attachment_that_cannot_be_read_is_named(mime, tmp_path):
         assert done.stderr.decode() == f"mime: {path}: {why}\n"
 
 
+def test_a_file_without_a_size_is_sent_whole(mime):
+    done = mime.run("build", mime.file(b"hi\n"), "text/plain", "/proc/version", "version", "", "")
+    part = email.message_from_bytes(done.stdout).get_payload()[1]
+    assert part.get_payload(decode=True) == Path("/proc/version").read_bytes() != b""
+
+
+def test_no_mailbox_changes_an_attached_text(mime):
+    text = b"one\nFrom two\n\nFrom three\n"
+    built = mime.build(b"hi\n", attachments=[(text, "a.txt", "", "")])
+    assert b"\nFrom " not in built
+    part = email.message_from_bytes(built).get_payload()[1]
+    assert part.get_payload(decode=True) == text and part.get_content_type() == "text/plain"
+
+
+def test_limits_of_the_persons_own_do_not_undo_the_helpers(driver, programs, tmp_path):
+    message = tmp_path / "message"
+    message.write_bytes(b"Content-Type: text/html\n\nhi\n")
+    done = subprocess.run(["sh", "-c", 'ulimit -t 1000 -v 4000000; exec "$0" "$1" extract "$2" ""', driver,
+                           programs["postbag-mime"], message], capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, b"hi\n")
+
+
 def test_a_hundred_attachments(mime):
     attachments = [(b"%d" % i, f"{i}.txt", "", "") for i in range(100)]
     parts = email.message_from_bytes(mime.build(b"hi\n", attachments=attachments)).get_payload()

@@ -1,6 +1,7 @@
 """mail(1) sends: what programs and people write on its command line, and what of it arrives."""
 
 import email
+import email.policy
 import os
 import re
 import subprocess
@@ -172,6 +173,18 @@ def test_a_is_a_field_or_a_file(desk):
     text, *attached = letter.parts
     assert text == ("text/plain", None, b"text\n")
     assert attached == [("text/plain", "Bericht für März.txt", b"figures\n")] * 3
+
+
+@pytest.mark.parametrize("name, arrives", [(b"notes.txt", "notes.txt"), ("dätä 1.txt".encode(), "dätä 1.txt"),
+                                           (b"caf\xe9.txt", "café.txt"), (b"a\nBcc: evil@x.test", "a?Bcc: evil@x.test")])
+def test_a_file_arrives_under_its_name(desk, name, arrives):
+    with open(os.path.join(os.fsencode(desk.account.work), name), "wb") as file:
+        file.write(b"content\n")
+    raw = desk.send("-s", "s", "-A", os.fsdecode(name), "a@x.test").raw
+    _, part = email.message_from_bytes(raw, policy=email.policy.default).iter_parts()
+    assert (part.get_filename(), part.get_content_disposition()) == (arrives, "attachment")
+    assert part.get_content() == "content\n"
+    assert set(part.keys()) <= {"Content-Type", "Content-Transfer-Encoding", "Content-Disposition"}
 
 
 def test_any_bytes_can_be_attached(desk):

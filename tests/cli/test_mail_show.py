@@ -1,10 +1,12 @@
 """`mail` shows messages, pages them, takes them apart and pipes them."""
 
 import os
+import re
+import signal
 import stat
 
 import pytest
-from support.mail_reader import Reader, raw_screen
+from support.mail_reader import Reader, raw_screen, wait_until
 
 # pylint: disable=redefined-outer-name
 PLAIN = """\
@@ -93,7 +95,7 @@ class Person(Reader):
 
     def says(self, commands, **more):
         """What is printed behind the banner; the mailbox stays as it is."""
-        done = self.run(f"set html-filter=\n{commands}\nexit\n", "-N", **more)
+        done = self.run(f"{commands}\nexit\n", "-N", **more)
         assert done.returncode == 0, done.stdout
         return done.stdout.decode().split("\n", 2)[2]
 
@@ -149,7 +151,7 @@ def test_html_keeps_words_whole_at_a_terminal(person):
     person.box.write_text("From a@b Sat Jan  2 08:50:01 2021\n" + text)
     with person.at_terminal("-N", columns=40) as session:
         session.expect(b"& ")
-        session.send(b"set html-filter=\np\n")
+        session.send(b"p\n")
         session.expect(b"word\r\n\r\n")
         session.send(b"x\n")
         session.finish()
@@ -160,6 +162,30 @@ def test_a_filter_of_the_persons_own_reads_html(person):
     assert "SALE!" in person.run("set html-filter='tr a-z A-Z'\np 3\nx\n", "-N").stdout.decode()
     failing = person.run("set html-filter='cat; exit 1'\np 3\nx\n", "-N").stdout.decode()
     assert "\nSale!\n" in failing
+
+
+@pytest.mark.parametrize("busy", ["filter", "helper"])
+def test_an_interrupt_ends_what_takes_long(person, tmp_path, programs, busy):
+    started = tmp_path / "started"
+    script = tmp_path / "bin/postbag-mime"
+    script.parent.mkdir()
+    script.write_text(f"#!/bin/sh\n: >{started}\nexec tail -f /dev/null\n")
+    script.chmod(0o755)
+    if busy == "helper":
+        person.mail = tmp_path / "bin/mail"
+        os.link(programs["mail"], person.mail)
+    with person.at_terminal("-N") as session:
+        session.expect(b"& ")
+        session.send(b"set html-filter=%s\np 3\n" % os.fsencode(script))
+        wait_until(started.exists)
+        session.send(b"\x03")
+        session.expect(b"Interrupt")
+        session.expect(b"& ")
+        session.send(b"p 1\n")
+        session.expect(b"first line")
+        session.send(b"x\n")
+        session.finish()
+    assert session.status == 0 and b"Sale!" not in session.output
 
 
 def test_controls_never_reach_the_terminal(person):
@@ -249,6 +275,80 @@ def test_written_messages_leave_the_mailbox_unless_an_attachment_was_left_out(pe
     assert b"*  2" not in session.output
 
 
+MIXED = """\
+From a@b Sat Jan  2 08:50:01 2021
+Subject: mixed
+Content-Type: multipart/mixed; boundary=B
+
+--B
+Content-Type: multipart/alternative; boundary=A
+
+--A
+
+text
+--A
+Content-Type: multipart/related; boundary=R
+
+--R
+Content-Type: text/html
+
+<img src="cid:1">
+--R
+Content-Type: image/png
+Content-ID: <1>
+
+picture
+--R--
+--A--
+--B
+Content-Type: application/pdf
+
+%PDF
+--B
+Content-Type: message/rfc822
+
+Subject: inner
+Content-Type: multipart/mixed; boundary=I
+
+--I
+
+inner text
+--I
+Content-Type: image/gif
+
+GIF
+--I--
+--B--
+
+"""
+
+
+def test_what_is_written_is_all_that_the_message_holds(person):
+    person.box.write_text(MIXED)
+    done = person.run("set quiet\nwrite 1 text\nq\n")
+    assert done.returncode == 0, done.stdout
+    names = ["part-1.2.2.png", "part-2.pdf", "part-3.2.gif", "text"]
+    assert sorted(os.listdir(person.home)) == names
+    assert [(person.home / name).read_text().rstrip("\n") for name in names[:3]] == ["picture", "%PDF", "GIF"]
+    assert (person.home / "text").read_text() == (
+        "text\nSubject: inner\nContent-Type: multipart/mixed; boundary=I\n\ninner text\n")
+    assert not person.box.exists() or person.box.read_bytes() == b""
+
+
+def test_a_multipart_without_parts_is_written_as_it_is(person):
+    person.box.write_text("From a@b Sat Jan  2 08:50:01 2021\nContent-Type: multipart/mixed; boundary=B\n\nlost?\n\n")
+    assert person.run("write 1 text\nq\n").returncode == 0
+    assert "lost?" in (person.home / "text").read_text()
+
+
+def test_more_parts_than_are_read_are_told_and_stay(person):
+    message = "From a@b Sat Jan  2 08:50:01 2021\nContent-Type: multipart/mixed; boundary=B\n\n" + "--B\n\nx\n" * 10_100
+    person.box.write_text(message + "--B--\n\n")
+    said = person.run("set hold\np 1\nparts 1\nwrite 1 text\nq\n").stdout.decode()
+    assert said.count("[-- further parts are left out: ") == 3
+    assert person.box.read_text().count("--B\n") == 10_100
+
+
 def test_parts_are_listed(person):
     assert person.says("parts 2") == (
         "Message 2:\n          multipart/mixed\n"
@@ -266,6 +366,18 @@ def test_open_gives_a_viewer_a_private_copy_that_goes_with_the_session(person):
     assert not os.path.exists(listed.split()[-1])
     assert "Message 2 has 2 attachments" in said and "Message 1 has 0 attachments" in said
     assert "No viewer" in person.says("unset viewer\nopen 2.2")
+
+
+def test_a_copy_goes_when_mail_is_killed(person):
+    with person.at_terminal("-N") as session:
+        session.expect(b"& ")
+        session.send(b"set viewer='echo $PPID'\nopen 2.2\n")
+        seen = session.expect(re.compile(rb"([0-9]+) (/[^ ]*/mail-[^/]*)/data.bin"))
+        pid, folder = re.search(rb"([0-9]+) (/[^ ]*/mail-[^/]*)/data.bin", seen).groups()
+        assert os.path.exists(folder + b"/data.bin")
+        os.kill(int(pid), signal.SIGKILL)
+        session.finish()
+    wait_until(lambda: not os.path.exists(folder))
 
 
 def test_a_viewer_gets_hostile_names_as_one_word(person):
@@ -297,12 +409,23 @@ def test_a_pipe_is_never_paged(person):
     assert "line 99\n" in person.says("set PAGER=false\nmore")
 
 
+def test_less_is_told_of_colours_beside_what_it_was_told(person):
+    person.box.write_text(LONG)
+    for told, seen in (({"LESS": "-FX"}, b"[-R -FX]"), ({}, b"[R]")):
+        with person.at_terminal("-N", env=told) as session:
+            session.expect(b"& ")
+            session.send(b"set crt PAGER='echo \"[$LESS]\"'\np\n")
+            session.expect(seen)
+            session.send(b"x\n")
+            session.finish()
+
+
 def test_an_interrupt_in_the_pager_is_the_pagers(person):
     person.box.write_text(LONG)
     with person.at_terminal("-N") as session:
         session.expect(b"& ")
-        session.send(b"set crt PAGER='cat >/dev/null; echo waiting; exec tail -f /dev/null'\np\n")
-        session.expect(b"waiting\r\n")  # and not the line that was typed
+        session.send(b"set crt PAGER='cat >/dev/null; expr 40 + 2; exec tail -f /dev/null'\np\n")
+        session.expect(b"42\r\n")
         session.send(b"\x03")
         session.expect(b"& ")
         session.send(b"=\n")

@@ -9,6 +9,7 @@
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 from support.pty_session import PtySession
@@ -51,6 +52,13 @@ class Reader:
     def at_terminal(self, *options, rows=24, columns=80, env=None, rc=False):
         argv = [str(self.mail), *([] if rc else ["-n"]), *options]
         return PtySession(argv, {**self.env, **(env or {})}, self.home, rows, columns)
+
+
+def wait_until(condition, timeout=10):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "what the test waits for does not come"
+        time.sleep(0.01)
 
 
 def raw_screen(data):

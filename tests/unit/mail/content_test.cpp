@@ -6,7 +6,6 @@
 
 using reader::attachment_entity;
 using reader::Content;
-using reader::quoted_printable;
 using reader::text_entity;
 using reader::type_of_name;
 
@@ -64,17 +63,11 @@ TEST_CASE("content: attachments are what their names say, and arrive as they wer
   CHECK(entity("m", "S: x\n\nb\n", "message/rfc822").encoding == "7bit");
   CHECK(entity("m", "S: x\n\n" + std::string(2000, 'b'), "message/rfc822").type ==
         "application/octet-stream");
+  for (const std::string_view text : {"From here\n", "a\n\nFrom \n", "x\nFrom x"})
+    CHECK(entity("a.txt", text).encoding == "quoted-printable");
+  for (const std::string_view text : {"from x\n", " From x\n", "FroFrom x\n", "Fro\nm x\n", "From"})
+    CHECK(entity("a.txt", text).encoding == "7bit");
   CHECK(type_of_name("none") == "");
   CHECK(entity("a\nBcc: x\x1b\xff.txt", "x").name == "a?Bcc: x??.txt");
   CHECK(attachment_entity({"p", "a.txt", "", "x\nY: z"}, content("x")).charset == "x?Y: z");
-}
-
-TEST_CASE("quoted-printable: lines of at most 76, no blank at an end, a CR is a byte") {
-  CHECK(quoted_printable("a\n") == "a\n");
-  CHECK(quoted_printable("a=b \t\n") == "a=3Db =09\n");
-  CHECK(quoted_printable("a\r\nb") == "a=0D\nb");
-  CHECK(quoted_printable(std::string(76, 'x')) == std::string(76, 'x'));
-  CHECK(quoted_printable(std::string(77, 'x')) == std::string(75, 'x') + "=\nxx");
-  CHECK(quoted_printable(" ") == "=20");
-  CHECK(quoted_printable(std::string(75, 'x') + "é") == std::string(75, 'x') + "=\n=C3=A9");
 }

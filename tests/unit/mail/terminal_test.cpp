@@ -72,6 +72,9 @@ TEST_CASE("from a charset: the common ones, those iconv knows, and those nobody 
       {"gr\xfc", "x-unknown", "grü"},
       {"gr\xc3\xbc", "x-unknown", "grü"},
       {"gr\xfc", "latin1//IGNORE", "grü"},  // no option of iconv's: an unknown name
+      {"\xc1", "ibm037", "Á"},              // iconv knows it, and mail is not written in it
+      {"\xc1", "iso-8859-12345x", "Á"},
+      {"a+AOQ-", "UTF-7", "aä"},
       {"\xff\xfe", "utf-8", "\xef\xbf\xbd\xef\xbf\xbd"},
       {"a\x80", "shift_jis", "a\xef\xbf\xbd"},
   };

@@ -116,6 +116,10 @@ TEST_CASE("utf8_length: only well-formed sequences have one") {
 TEST_CASE("printable: nothing that drives a terminal comes out") {
   CHECK(base::printable("a\x1b[2J\r\n\t\0\x7f"s) == "a?[2J?????");
   CHECK(base::printable("\xc3\xb6\xff\xc2\x9b\xc2\xa0") == "\xc3\xb6??\xc2\xa0");
+  // A right-to-left override, a line separator, a soft hyphen, a tag; joiners and letters stay.
+  CHECK(base::printable("a\xe2\x80\xaetxt.exe\xe2\x80\xa8") == "a?txt.exe?");
+  CHECK(base::printable("\xc2\xad\xf3\xa0\x81\x81") == "??");
+  CHECK(base::printable("\xe2\x80\x8d\xd7\x90\xef\xbf\xbd") == "\xe2\x80\x8d\xd7\x90\xef\xbf\xbd");
   for (int first = 0; first < 256; ++first) {
     const std::string text{static_cast<char>(first), '\x9b', 'a'};
     for (const char c : base::printable(text)) CHECK_FALSE(base::control(c));
