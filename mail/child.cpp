@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "lib/base/fd.h"
+#include "lib/base/main.h"
 #include "lib/base/process.h"
 #include "lib/base/text.h"
 #include "mail/input.h"
@@ -60,8 +61,7 @@ struct Streams {
 };
 
 [[noreturn]] void become(const Program& program, const Streams& streams) {
-  for (const int signal : {SIGINT, SIGQUIT, SIGPIPE, SIGXFSZ, SIGTERM, SIGHUP, SIGTSTP})
-    ::signal(signal, SIG_DFL);
+  base::prepare_child();
   if (streams.input >= 0) ::dup2(streams.input, 0);
   if (streams.output >= 0) ::dup2(streams.output, 1);
   if (streams.errors >= 0) ::dup2(streams.errors, 2);

@@ -62,13 +62,15 @@ Result<Next> folders(Session& session, const Call& /*call*/) {
 
 Result<Next> inc(Session& session, const Call& /*call*/) {
   if (!session.folder) return Error{Kind::usage, "No mailbox is open"};
-  TRY_LET(arrived, session.folder->update());
-  if (arrived == 0) {
+  const auto first = session.announced.value_or(message_count(session));
+  TRY(session.folder->update());
+  mark_arrivals(session);
+  session.announced.reset();
+  if (first == message_count(session)) {
     base::print("No new mail.\n");
     return Next::go_on;
   }
-  mark_arrivals(session);
-  session.dot = message_count(session) - arrived;
+  session.dot = first;
   base::print(summary(session));
   return Next::go_on;
 }

@@ -3,6 +3,7 @@
 
 #include "lib/base/main.h"
 #include "lib/base/text.h"
+#include "mail/append.h"
 #include "mail/command.h"
 #include "mail/input.h"
 #include "mail/screen.h"
@@ -18,6 +19,22 @@ using base::Kind;
 using base::Result;
 
 namespace {
+
+// One line a message. Those that are gone are left out; where nothing is left, that is told.
+template <typename LineOf>
+Result<> print_each(const std::vector<std::size_t>& messages, LineOf line_of) {
+  Result<> done;
+  bool any = false;
+  for (const auto index : messages) {
+    if (take_interrupt()) return Error{Kind::usage, "Interrupt"};
+    const Result<std::string> line = line_of(index);
+    if (!line && !is_gone(line.error())) return line.error();
+    if (!line) done = line.error();
+    else base::print(line.value());
+    any = any || line;
+  }
+  return any ? Result<>() : done;
+}
 
 // As bsd-mailx: four lines of the screen are for the rest.
 std::size_t page_size(const Session& session) {
@@ -54,10 +71,9 @@ Result<Next> from(Session& session, const Call& call) {
 }
 
 bool interesting(const Session& session, std::size_t index) {
-  constexpr int wanted = Mark::is_new | Mark::flag_mark;
   return !has_mark(session, index, Mark::deleted) &&
-         ((session.marks[index] & wanted) != 0 ||
-          (session.folder->flags(index) & Flag::flagged) != 0);
+         (has_mark(session, index, Mark::is_new) ||
+          (flags_now(session, index) & Flag::flagged) != 0);
 }
 
 // Whether the page holds something new or flagged.
@@ -104,10 +120,10 @@ Result<Next> number(Session& session, const Call&) {
 }
 
 Result<Next> size(Session& session, const Call& call) {
-  for (const auto index : call.messages) {
+  TRY(print_each(call.messages, [&](std::size_t index) -> Result<std::string> {
     TRY_LET(lines, session.folder->lines(index));
-    base::print(cat(index + 1, ": ", lines, "/", session.folder->size(index), "\n"));
-  }
+    return cat(index + 1, ": ", lines, "/", session.folder->size(index), "\n");
+  }));
   session.dot = call.messages.back();
   return Next::go_on;
 }
@@ -126,12 +142,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 Result<> print_headlines(Session& session, const std::vector<std::size_t>& messages) {
-  for (const auto index : messages) {
-    if (take_interrupt()) return Error{Kind::usage, "Interrupt"};
-    TRY_LET(line, headline(session, index));
-    base::print(line);
-  }
-  return {};
+  return print_each(messages, [&](std::size_t index) { return headline(session, index); });
 }
 
 Result<> list_page(Session& session, std::size_t index) {

@@ -6,6 +6,7 @@
 
 #include "lib/base/main.h"
 #include "lib/base/text.h"
+#include "mail/append.h"
 #include "mail/command.h"
 #include "mail/fields.h"
 #include "mail/fold.h"
@@ -52,7 +53,7 @@ std::string bare_subject(std::string_view header) {
 }
 
 std::int64_t rank_of(const Session& session, std::size_t index) {
-  if (has_mark(session, index, Mark::flag_mark)) return 0;
+  if ((flags_now(session, index) & Flag::flagged) != 0) return 0;
   if (has_mark(session, index, Mark::is_read)) return 3;
   return has_mark(session, index, Mark::is_new) ? 1 : 2;
 }
@@ -88,13 +89,20 @@ constexpr std::array keys = {
         }},
 };
 
+// Of a message that is gone there is none: it stands where one without fields does.
+Result<std::string> header_of(Session& session, std::size_t index) {
+  auto header = session.folder->header(index);
+  if (!header && is_gone(header.error())) return std::string();
+  return header;
+}
+
 Result<std::vector<std::uint32_t>> sorted_by(Session& session, const Key& key, bool reverse) {
   std::vector<Sorted> messages(session.folder->count());
   for (std::uint32_t index = 0; index < messages.size(); ++index) {
     messages[index].index = index;
     std::string header;
     if (key.reads_header) {
-      TRY_LET(text, session.folder->header(index));
+      TRY_LET(text, header_of(session, index));
       header = std::move(text);
     }
     key.measure(session, header, messages[index]);
@@ -113,7 +121,7 @@ Result<Threads> threads(Session& session) {
   std::vector<Referrer> referrers;
   referrers.reserve(session.folder->count());
   for (std::size_t index = 0; index < session.folder->count(); ++index) {
-    TRY_LET(header, session.folder->header(index));
+    TRY_LET(header, header_of(session, index));
     referrers.push_back(referrer(field_body(header, "message-id").value_or(""),
                                  field_body(header, "references").value_or(""),
                                  field_body(header, "in-reply-to").value_or("")));
@@ -129,7 +137,7 @@ Result<Next> arranged(Session& session, std::string_view how) {
 }
 
 Result<Next> unsorted(Session& session, const Call&) {
-  session.order.clear();
+  set_order(session, {});
   session.depth.clear();
   return arranged(session, "");
 }
@@ -137,7 +145,7 @@ Result<Next> unsorted(Session& session, const Call&) {
 Result<Next> thread(Session& session, const Call&) {
   if (!session.folder) return Error{Kind::usage, "No messages."};
   TRY_LET(made, threads(session));
-  session.order = std::move(made.order);
+  set_order(session, std::move(made.order));
   session.depth = std::move(made.depth);
   return arranged(session, "thread");
 }
@@ -154,8 +162,9 @@ Result<Next> sort(Session& session, const Call& call) {
   if (word == "thread") return thread(session, call);
   if (!reverse && (word == "arrival" || word == "none")) return unsorted(session, call);
   if (word == "arrival") {
-    session.order.resize(session.folder->count());
-    std::iota(session.order.rbegin(), session.order.rend(), 0U);
+    std::vector<std::uint32_t> order(session.folder->count());
+    std::iota(order.rbegin(), order.rend(), 0U);
+    set_order(session, std::move(order));
   } else {
     const auto* key =
         std::find_if(keys.begin(), keys.end(), [&](const Key& each) { return each.name == word; });
@@ -164,7 +173,7 @@ Result<Next> sort(Session& session, const Call& call) {
                                     "\": sort by arrival, date, from, to, subject, size, status or "
                                     "thread; -date goes backwards")};
     TRY_LET(order, sorted_by(session, *key, reverse));
-    session.order = std::move(order);
+    set_order(session, std::move(order));
   }
   session.depth.clear();
   return arranged(session, call.words.front());
@@ -184,24 +193,32 @@ Result<bool> holds(Session& session, std::size_t index, std::vector<std::string>
   return text && drop_found(folded(text.value()));
 }
 
+// Lists what it finds and adds it to `found`.
+Result<> find_all(Session& session, const std::vector<std::string>& words) {
+  for (std::size_t place = 0; place < message_count(session); ++place) {
+    const auto index = message_at(session, place);
+    if (take_interrupt()) return Error{Kind::usage, "Interrupt"};
+    if (!belongs(session, index, Among::present)) continue;
+    const auto found = holds(session, index, words);
+    if (!found && !is_gone(found.error())) return found.error();
+    if (!found || !found.value()) continue;
+    TRY_LET(line, headline(session, index));
+    session.found.push_back(index);
+    base::print(line);
+  }
+  return {};
+}
+
 Result<Next> search(Session& session, const Call& call) {
   if (call.words.empty()) return Error{Kind::usage, "search: for which words?"};
   std::vector<std::string> words;
   for (const auto& word : call.words) words.push_back(folded(word));
   session.found.clear();
-  for (std::size_t place = 0; place < message_count(session); ++place) {
-    const auto index = message_at(session, place);
-    if (take_interrupt()) return Error{Kind::usage, "Interrupt"};
-    if (!belongs(session, index, Among::present)) continue;
-    TRY_LET(found, holds(session, index, words));
-    if (!found) continue;
-    session.found.push_back(index);
-    TRY_LET(line, headline(session, index));
-    base::print(line);
-  }
+  const auto done = find_all(session, words);
+  if (!session.found.empty()) session.dot = session.found.front();
+  std::sort(session.found.begin(), session.found.end());  // what was found before an interrupt, too
+  if (!done) return done.error();
   if (session.found.empty()) return Error{Kind::usage, "No applicable messages"};
-  session.dot = session.found.front();
-  std::sort(session.found.begin(), session.found.end());
   return Next::go_on;
 }
 

@@ -69,6 +69,7 @@ Result<Next> delete_and_print(Session& session, const Call& call) {
 
 Result<Next> undelete(Session& session, const Call& call) {
   for (const auto index : call.messages) {
+    if (!has_mark(session, index, Mark::deleted)) continue;  // a range may hold it
     touch(session, index);
     change(session, index, 0, Mark::deleted);
   }
@@ -95,12 +96,13 @@ Result<Next> touch_all(Session& session, const Call& call) {
 }
 
 Result<Next> unread(Session& session, const Call& call) {
-  return change_all(session, call, Mark::changed, Mark::is_read | Mark::used);
+  return change_all(session, call, Mark::changed,
+                    Mark::is_read | Mark::used | Mark::saved | Mark::to_mbox);
 }
 
 Result<Next> make_new(Session& session, const Call& call) {
   return change_all(session, call, Mark::is_new | Mark::changed,
-                    Mark::to_mbox | Mark::is_read | Mark::used);
+                    Mark::is_read | Mark::used | Mark::saved | Mark::to_mbox);
 }
 
 Result<Next> flag(Session& session, const Call& call) {

@@ -46,7 +46,7 @@ struct Command {
 std::span<const Command> commands();
 
 /// Run one line (comments and continuation undone by the caller's reader). Errors: a diagnostic, to
-/// be printed.
+/// be printed; where no person types, session.status tells of it, but not of a mistake in the line.
 base::Result<Next> run_line(Session& session, std::string_view line);
 
 // Rows of the table, by file.

@@ -55,6 +55,22 @@ Result<Next> call(Session& session, const Command& command, std::string_view res
   return command.handler(session, arguments);
 }
 
+// Commands that keep something: a message that is missing then is missed.
+bool keeps(const Command& command) {
+  constexpr std::string_view names[] = {"save",  "Save",   "copy", "Copy", "mbox",
+                                        "write", "detach", "pipe", "|",    "Pipe"};
+  return std::find(std::begin(names), std::end(names), command.name) != std::end(names);
+}
+
+// Where no person types, who started us learns by the exit status what failed. Mistakes in the
+// command itself are none of its business, as in bsd-mailx.
+void note_failure(Session& session, const Command& command, const Error& error) {
+  const bool person = session.input && session.input->person();
+  const bool mistake =
+      error.kind == Kind::usage || (error.kind == Kind::no_input && !keeps(command));
+  if (!person && !mistake && !session.starting) session.status = static_cast<int>(error.kind);
+}
+
 }  // namespace
 
 std::span<const Command> commands() {
@@ -111,9 +127,11 @@ Result<Next> run_line(Session& session, std::string_view line) {
   const auto* const command = find_command(word.empty() ? "next" : word);
   if (!carried_out(session) && (command == nullptr || !conditional(*command))) return Next::go_on;
   if (command == nullptr) return Error{Kind::usage, cat("Unknown command: \"", word, "\"")};
-  if (session.sourcing > 0 && !command->in_rc)
+  if (session.starting && session.sourcing > 0 && !command->in_rc)
     return Error{Kind::usage, cat("May not execute \"", command->name, "\" while sourcing")};
-  return call(session, *command, rest);
+  auto done = call(session, *command, rest);
+  if (!done) note_failure(session, *command, done.error());
+  return done;
 }
 
 }  // namespace reader

@@ -79,6 +79,7 @@ void close_folder(Session& session) {
   session.depth.clear();
   session.found.clear();
   session.sorted_by.clear();
+  session.announced.reset();
   session.dot = session.screen = 0;
 }
 

@@ -51,7 +51,8 @@ class Start {
     ::posix_spawnattr_init(&attributes_);
     sigset_t usual;
     ::sigemptyset(&usual);
-    for (const int number : {SIGPIPE, SIGXFSZ, SIGINT, SIGQUIT}) ::sigaddset(&usual, number);
+    // SIGINT and SIGQUIT are ignored only where the caller ignores them.
+    for (const int number : {SIGPIPE, SIGXFSZ}) ::sigaddset(&usual, number);
     ::posix_spawnattr_setsigdefault(&attributes_, &usual);
     ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGDEF);
   }
@@ -63,6 +64,7 @@ class Start {
 
   Result<pid_t> spawn(const std::vector<char*>& argv, const std::vector<char*>& environment) {
     pid_t child = 0;
+    const base::CallersUmask theirs;
     const int error =
         ::posix_spawn(&child, argv[0], &actions_, &attributes_, argv.data(), environment.data());
     if (error == 0) return child;

@@ -74,19 +74,20 @@ bool opens_block(std::string_view line) {
           line.starts_with("defi ") || line.starts_with("acc "));
 }
 
-bool ends_in_backslash(std::string_view line) {
-  const auto last = line.find_last_not_of('\\');
-  const auto count = line.size() - (last == std::string_view::npos ? 0 : last + 1);
-  return count % 2 == 1;
-}
-
-// People who mail from a program want no word on standard error that is not about their mail.
-bool talkative(const Session& session) { return !session.sending || session.terminal.input; }
-
 void remark(Session& session, const std::string& place, const std::string& text) {
   if (!talkative(session) || !session.told.insert(text).second) return;
   base::flush_output();
   base::complain(cat(place, ": ", text));
+}
+
+// In a session each line of a file is as if it were typed.
+void tell_failure(Session& session, const std::string& place, const Error& error) {
+  if (session.starting) {
+    remark(session, place, error.text);
+    return;
+  }
+  base::flush_output();
+  base::complain(cat(place, ": ", error.text));
 }
 
 void tell_unknown_variables(Session& session, const std::string& place, std::string_view line) {
@@ -111,7 +112,7 @@ bool run_rc_line(Session& session, const std::string& place, std::string_view li
     return true;
   tell_unknown_variables(session, place, line);
   const auto done = run_line(session, line);
-  if (!done) remark(session, place, done.error().text);
+  if (!done) tell_failure(session, place, done.error());
   return !done || done.value() == Next::go_on;
 }
 
@@ -146,6 +147,16 @@ Result<std::string> trusted_text(const Session& session, const std::string& path
 
 }  // namespace
 
+bool goes_on(std::string_view line) {
+  const auto last = line.find_last_not_of('\\');
+  const auto count = line.size() - (last == std::string_view::npos ? 0 : last + 1);
+  return count % 2 == 1;
+}
+
+bool talkative(const Session& session) {
+  return !session.sending || session.terminal.input || session.variables.is_set("verbose");
+}
+
 std::vector<RcLine> rc_lines(std::string_view text) {
   std::vector<RcLine> lines;
   std::string line;
@@ -156,7 +167,7 @@ std::vector<RcLine> rc_lines(std::string_view text) {
     ++number;
     if (line.empty()) begun = number;
     line += piece;
-    if (ends_in_backslash(line) && !text.empty()) {
+    if (goes_on(line) && !text.empty()) {
       line.back() = ' ';
       continue;
     }

@@ -19,10 +19,17 @@ struct RcLine {
 };
 std::vector<RcLine> rc_lines(std::string_view text);
 
-/// Carry out the commands of a text. name: stands before its mistakes, which are told and end
-/// nothing; settings and commands that nobody knows are told once each, those of bsd-mailx and
-/// s-nail that mean nothing here are passed over.
+/// Whether a line goes on in the next one: it ends in a backslash that no other one quotes.
+bool goes_on(std::string_view line);
+
+/// Carry out the commands of a text. name: stands before its mistakes, which are told (while we
+/// start: each once) and end nothing; settings and commands that nobody knows are told once each,
+/// those of bsd-mailx and s-nail that mean nothing here are passed over.
 void run_rc(Session& session, const std::string& name, std::string_view text);
+
+/// Whether remarks on start-up files are told: people who mail from a program want no word on
+/// standard error that is not about their mail, unless they ask for more (-v).
+bool talkative(const Session& session);
 
 /// Who may have written a file that is obeyed.
 enum class Trust { anybody, user_and_root };

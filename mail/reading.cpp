@@ -58,11 +58,16 @@ void apply_options(Session& session, const Invocation& invocation) {
   for (const auto& name : invocation.unset) (void)variables.unset(name);
 }
 
+// A person at a terminal is told even if the letter comes by a pipe.
+void tell_unread(const Session& session, const Error& error) {
+  if (talkative(session) || session.terminal.output) base::complain(error.text);
+}
+
 void obey_system_rc(Session& session) {
   const auto done = source_file(session, system_rc, Trust::user_and_root);
   if (done) return;
   if (done.error().kind == Kind::no_input) run_rc(session, system_rc, usual_rc);
-  else base::complain(done.error().text);
+  else tell_unread(session, done.error());
 }
 
 void obey_user_rc(Session& session) {
@@ -70,7 +75,7 @@ void obey_user_rc(Session& session) {
   if (!named && session.person.home.empty()) return;
   const auto path = named && !named->empty() ? *named : session.person.home + "/.mailrc";
   const auto done = source_file(session, path, Trust::user_and_root);
-  if (!done && done.error().kind != Kind::no_input) base::complain(done.error().text);
+  if (!done && done.error().kind != Kind::no_input) tell_unread(session, done.error());
 }
 
 /// Which mailbox is read.
@@ -168,19 +173,10 @@ void greet(Session& session) {
   if (!listed) tell(session, listed.error().text);
 }
 
-// Before each prompt: a person sees what came meanwhile.
-void announce_arrivals(Session& session) {
-  if (!session.folder || !session.input->person()) return;
-  const auto more = session.folder->update();
-  if (!more) return;  // it is told when the folder is left
-  mark_arrivals(session);
-  if (more.value() > 0) base::print("New mail has arrived.\n");
-}
-
 /// A command with its continuation lines.
 Line read_command(Session& session) {
   auto line = session.input->read(session.variables.text("prompt"));
-  while (line.kind == Line::Kind::text && line.text.ends_with('\\')) {
+  while (line.kind == Line::Kind::text && goes_on(line.text)) {
     auto more = session.input->read("");
     if (more.kind == Line::Kind::interrupted) return more;
     line.text.back() = ' ';
@@ -198,12 +194,36 @@ class Loop {
   void run() {
     while (!over_) {
       measure(session_);
-      announce_arrivals(session_);
-      obey(read_command(session_));
+      announce_arrivals();
+      const auto line = read_command(session_);
+      if (!output_lost()) obey(line);
     }
   }
 
  private:
+  // Whoever reads what we print has gone, or its disk is full: nobody has seen these messages, and
+  // the mailbox stays as it is. run_main tells it.
+  bool output_lost() {
+    base::flush_output();
+    over_ = over_ || base::output_was_lost();
+    return base::output_was_lost();
+  }
+
+  // Before each prompt: a person sees what came meanwhile.
+  void announce_arrivals() {
+    if (!session_.folder || !session_.input->person()) return;
+    const auto first = message_count(session_);
+    const auto more = session_.folder->update();
+    const std::string trouble = more ? "" : more.error().text;
+    if (!more && trouble != trouble_) tell(session_, trouble);
+    trouble_ = trouble;
+    if (!more) return;
+    mark_arrivals(session_);
+    if (more.value() == 0) return;
+    if (!session_.announced) session_.announced = first;
+    base::print("New mail has arrived.\n");
+  }
+
   void obey(const Line& line) {
     switch (line.kind) {
       case Line::Kind::interrupted: tell(session_, "Interrupt"); return;
@@ -213,6 +233,7 @@ class Loop {
     ends_ = 0;
     (void)take_interrupt();
     const auto next = run_line(session_, line.text);
+    if (output_lost()) return;
     if (!next) tell(session_, next.error().text);
     else if (next.value() == Next::quit) quit();
     else if (next.value() == Next::exit) over_ = true;
@@ -220,14 +241,16 @@ class Loop {
 
   void end_of_input() {
     const bool ignored = session_.input->person() && session_.variables.is_set("ignoreeof");
-    if (ignored && ++ends_ < patience) base::print("Use \"quit\" to quit.\n");
+    ++ends_;
+    if (ignored && ends_ < patience) base::print("Use \"quit\" to quit.\n");
     else quit();
   }
 
-  // Who types can do something about a mailbox that cannot be written; a script cannot.
+  // Who types can do something about a mailbox that cannot be written; a script cannot, nor can who
+  // has gone: the second end of the input is one.
   void quit() {
     const auto left = session_.folder ? leave(session_) : Result<>();
-    over_ = left || !session_.input->person() || ends_ > 0;
+    over_ = left || !session_.input->person() || ends_ > 1;
     if (left) return;
     tell(session_, left.error().text);
     if (over_) session_.status = static_cast<int>(left.error().kind);
@@ -235,7 +258,8 @@ class Loop {
 
   Session& session_;
   bool over_ = false;
-  int ends_ = 0;  // of the input, one behind the other
+  int ends_ = 0;         // of the input, one behind the other
+  std::string trouble_;  // with looking for new mail, as it was told
 };
 
 std::string history_file(const Session& session) {
@@ -283,6 +307,7 @@ void start_up(Session& session, const Invocation& invocation) {
     const auto done = run_line(session, command);
     if (!done) tell(session, done.error().text);
   }
+  session.starting = false;
 }
 
 Result<int> read_mail(Session& session, const Invocation& invocation) {

@@ -38,7 +38,7 @@ class Deaf {
 };
 
 [[noreturn]] void child(const Session& session, const std::vector<std::string>& words) {
-  for (const int number : {SIGINT, SIGQUIT, SIGPIPE, SIGXFSZ}) ::signal(number, SIG_DFL);
+  base::prepare_child();
   const auto error = base::exec(words[0], words, session.environment.all);
   base::complain(error.text);
   ::_exit(127);

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "lib/base/text.h"
+#include "mail/append.h"
 #include "mail/fields.h"
 #include "mail/fold.h"
 #include "mail/input.h"
@@ -75,14 +76,8 @@ constexpr Modifier modifiers[] = {
     {'u', [](const Session& s, std::size_t i) { return !marked(s, i, Mark::is_read); }},
     {'d', [](const Session& s, std::size_t i) { return marked(s, i, Mark::deleted); }},
     {'r', [](const Session& s, std::size_t i) { return marked(s, i, Mark::is_read); }},
-    {'f',
-     [](const Session& s, std::size_t i) {
-       return marked(s, i, Mark::flag_mark) || (s.folder->flags(i) & Flag::flagged) != 0;
-     }},
-    {'a',
-     [](const Session& s, std::size_t i) {
-       return marked(s, i, Mark::replied) || (s.folder->flags(i) & Flag::answered) != 0;
-     }},
+    {'f', [](const Session& s, std::size_t i) { return (flags_now(s, i) & Flag::flagged) != 0; }},
+    {'a', [](const Session& s, std::size_t i) { return (flags_now(s, i) & Flag::answered) != 0; }},
     {'m', [](const Session& s,
              std::size_t i) { return std::binary_search(s.found.begin(), s.found.end(), i); }},
     {'t', [](const Session& s, std::size_t i) { return (s.folder->flags(i) & Flag::draft) != 0; }},
@@ -273,8 +268,9 @@ class Selection {
     for (std::size_t i = 0; i < chosen_.size(); ++i) {
       if (!chosen_[i]) continue;
       if (take_interrupt()) return mistake("Interrupt");
-      TRY_LET(keep, named(i));
-      chosen_[i] = keep;
+      const auto keep = named(i);
+      if (!keep && !is_gone(keep.error())) return keep.error();
+      chosen_[i] = keep && keep.value();
     }
     if (any_chosen()) return {};
     std::string text = "No applicable messages from {";

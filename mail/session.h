@@ -96,24 +96,28 @@ struct Session {
 
   // The open mailbox; no folder: none is open.
   std::unique_ptr<Folder> folder;
-  std::string folder_name;           ///< as it is shown: a path
-  std::string previous_folder;       ///< `#`
-  std::string system_mailbox;        ///< `%`: a path, with a slash at its end for a maildir
-  bool is_system_mailbox = false;    ///< read messages go to mbox when it is left
-  bool read_only = false;            ///< -R
-  std::vector<Marks> marks;          ///< one a message
-  std::vector<std::uint32_t> order;  ///< sorted: indexes as they are listed; empty: by number
-  std::vector<std::uint32_t> depth;  ///< of each message in its thread; empty: no threads
-  std::string sorted_by;             ///< the word given to `sort`; empty: arrival
-  std::vector<std::size_t> found;    ///< what `search` found, ascending
-  std::size_t dot = 0;               ///< index of the current message
-  std::size_t screen = 0;            ///< of the list of headers: index of its first line
-  std::string last_command;          ///< for `bang`
-  std::string last_search;           ///< what `/` alone stands for
+  std::string folder_name;            ///< as it is shown: a path
+  std::string previous_folder;        ///< `#`
+  std::string system_mailbox;         ///< `%`: a path, with a slash at its end for a maildir
+  bool is_system_mailbox = false;     ///< read messages go to mbox when it is left
+  bool read_only = false;             ///< -R
+  std::vector<Marks> marks;           ///< one a message
+  std::vector<std::uint32_t> order;   ///< sorted: indexes as they are listed; empty: by number
+  std::vector<std::uint32_t> places;  ///< where each message stands in `order`: see set_order()
+  std::vector<std::uint32_t> depth;   ///< of each message in its thread; empty: no threads
+  std::string sorted_by;              ///< the word given to `sort`; empty: arrival
+  std::vector<std::size_t> found;     ///< what `search` found, ascending
+  std::size_t dot = 0;                ///< index of the current message
+  std::size_t screen = 0;             ///< of the list of headers: index of its first line
+  /// The first message that a person was told of at the prompt, but that `inc` has not shown.
+  std::optional<std::size_t> announced;
+  std::string last_command;  ///< for `bang`
+  std::string last_search;   ///< what `/` alone stands for
 
   // Commands.
   bool sending = false;                     ///< what `if s` asks
   std::vector<Condition> conditions;        ///< `if`s that are open
+  bool starting = true;                     ///< start-up files: see Command::in_rc
   unsigned sourcing = 0;                    ///< depth of the files of commands that are read
   std::set<std::string, std::less<>> told;  ///< remarks on start-up files, each told once
 

@@ -12,9 +12,18 @@ std::size_t message_at(const Session& session, std::size_t place) {
 }
 
 std::size_t place_of(const Session& session, std::size_t index) {
-  if (index >= session.order.size()) return index;
-  const auto found = std::find(session.order.begin(), session.order.end(), index);
-  return static_cast<std::size_t>(found - session.order.begin());
+  const auto& order = session.order;
+  if (index >= order.size()) return index;
+  const auto known = index < session.places.size() ? session.places[index] : order.size();
+  if (known < order.size() && order[known] == index) return known;
+  const auto found = std::find(order.begin(), order.end(), index);
+  return static_cast<std::size_t>(found - order.begin());
+}
+
+void set_order(Session& session, std::vector<std::uint32_t> order) {
+  session.places.resize(order.size());
+  for (std::uint32_t place = 0; place < order.size(); ++place) session.places[order[place]] = place;
+  session.order = std::move(order);
 }
 
 std::optional<std::size_t> nearest(const Session& session, Among among) {

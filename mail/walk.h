@@ -16,6 +16,8 @@ std::size_t message_count(const Session& session);
 std::size_t message_at(const Session& session, std::size_t place);
 /// The place where it stands.
 std::size_t place_of(const Session& session, std::size_t index);
+/// List the messages in another order: indexes, each once; empty: by number.
+void set_order(Session& session, std::vector<std::uint32_t> order);
 
 inline bool has_mark(const Session& session, std::size_t index, Mark mark) {
   return (session.marks[index] & mark) != 0;
@@ -31,6 +33,10 @@ std::optional<std::size_t> nearest(const Session& session, Among among);
 
 /// Somebody has seen it: it counts as read, and as used in this session.
 void touch(Session& session, std::size_t index);
+
+/// Whether an error of one message says no more than that another program removed it (maildir).
+/// The others are to be seen all the same.
+inline bool is_gone(const base::Error& error) { return error.kind == base::Kind::no_input; }
 
 /// Marks for messages that were found by Folder::update().
 void mark_arrivals(Session& session);

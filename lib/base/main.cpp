@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <exception>
 #include <new>
+#include <optional>
 
 #include "lib/base/fd.h"
 #include "lib/base/text.h"
@@ -17,7 +18,11 @@ namespace base {
 namespace {
 std::string program_name;
 std::string output;
+std::optional<Error> lost_output;
 bool closed_stdin = false;
+// As they were when the program started.
+mode_t callers_umask = 022;
+bool interrupt_ignored = false, quit_ignored = false;
 
 // A closed 0, 1 or 2 would become the number of the next file opened: a diagnostic would go into a
 // message.
@@ -42,6 +47,18 @@ void repair_signals() {
   ::alarm(0);
 }
 
+bool ignored(int signal) {
+  struct sigaction action {};
+  return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+// Mail is nobody else's business.
+void set_own_ways() {
+  interrupt_ignored = ignored(SIGINT);
+  quit_ignored = ignored(SIGQUIT);
+  callers_umask = ::umask(077);
+}
+
 int finish(Result<int> result) {
   int status = 0;
   if (result) {
@@ -50,9 +67,9 @@ int finish(Result<int> result) {
     complain(result.error().text);
     status = static_cast<int>(result.error().kind);
   }
-  if (const auto written = write_all(STDOUT_FILENO, output, "standard output");
-      !written && status == 0) {
-    complain(written.error().text);
+  flush_output();
+  if (lost_output && status == 0) {
+    complain(lost_output->text);
     status = static_cast<int>(Kind::io);
   }
   return status;
@@ -60,18 +77,34 @@ int finish(Result<int> result) {
 }  // namespace
 
 void print(std::string_view text) {
+  if (lost_output) return;
   output.append(text);
   if (output.size() >= 1 << 16) flush_output();
 }
 
 void flush_output() {
-  // A reader that has gone is found again, and told, at the end.
-  if (!output.empty() && write_all(STDOUT_FILENO, output, "standard output")) output.clear();
+  if (output.empty()) return;
+  // A part may be out: what failed is told at the end, and not tried again.
+  const auto written = write_all(STDOUT_FILENO, output, "standard output");
+  if (!written) lost_output = written.error();
+  output.clear();
 }
+
+bool output_was_lost() { return lost_output.has_value(); }
 
 void complain(std::string_view text) {
   (void)write_all(STDERR_FILENO, cat(program_name, ": ", printable(text, 4000), "\n"),
                   "standard error");
+}
+
+CallersUmask::CallersUmask() : ours_(::umask(callers_umask)) {}
+CallersUmask::~CallersUmask() { ::umask(ours_); }
+
+void prepare_child() {
+  ::umask(callers_umask);
+  ::signal(SIGINT, interrupt_ignored ? SIG_IGN : SIG_DFL);
+  ::signal(SIGQUIT, quit_ignored ? SIG_IGN : SIG_DFL);
+  for (const int number : {SIGPIPE, SIGXFSZ}) ::signal(number, SIG_DFL);
 }
 
 bool stdin_was_closed() { return closed_stdin; }
@@ -81,7 +114,7 @@ int run_main(std::string_view name, int argc, char** argv, Result<int> (*program
     program_name = name;
     if (!repair_descriptors()) return static_cast<int>(Kind::os);
     repair_signals();
-    ::umask(077);
+    set_own_ways();
     const std::vector<std::string> args(argv + (argc > 0 ? 1 : 0), argv + argc);
     return finish(program(args));
   } catch (const std::bad_alloc&) {

@@ -2,6 +2,8 @@
 // told.
 #pragma once
 
+#include <sys/types.h>
+
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +22,22 @@ using Args = std::span<const std::string>;
 /// output is flushed and checked. Returns the exit status.
 int run_main(std::string_view name, int argc, char** argv, Result<int> (*program)(Args));
 
+/// While it lives, files are made as the caller's umask says, not as ours: for programs that are
+/// started and not of the family.
+class CallersUmask {
+ public:
+  CallersUmask();
+  CallersUmask(const CallersUmask&) = delete;
+  ~CallersUmask();
+
+ private:
+  mode_t ours_;
+};
+
+/// In a child that is about to exec such a program: the caller's umask; SIGINT and SIGQUIT ignored
+/// only if the caller ignored them, SIGPIPE and SIGXFSZ not.
+void prepare_child();
+
 /// Whether descriptor 0 was closed when the program started.
 bool stdin_was_closed();
 
@@ -27,6 +45,9 @@ bool stdin_was_closed();
 void print(std::string_view text);
 /// Write what the buffer holds, before somebody is asked or another program prints.
 void flush_output();
+/// Whether something that was printed could not be written. Nothing more is written then, and
+/// run_main tells it at the end.
+bool output_was_lost();
 /// Print "NAME: text" on standard error.
 void complain(std::string_view text);
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 
 import pytest
 from support.mail_reader import BANNER, Reader
@@ -152,11 +153,24 @@ def test_an_if_ends_with_its_file(reader):
 
 
 def test_source_in_a_session(reader):
-    (reader.home / "more").write_text("set hold\necho more $HOME\n!touch made\n")
-    assert reader.lines("source more\nsource nosuch\nsource") == [
-        f"more {reader.home}", f'mail: more:3: May not execute "!" while sourcing',
-        "nosuch: No such file or directory", "No file specified."]
-    assert not (reader.home / "made").exists()
+    (reader.home / "more").write_text("set hold\necho more $HOME\n!touch made\nfrob\nfrom 9\nfrom 1\nfrom 9\n")
+    done = reader.run("source more\nsource nosuch\nsource\nexit\n", "-N")
+    said = done.stdout.decode().splitlines()[2:]
+    assert said == [
+        f"more {reader.home}", "!", 'mail: more:4: Unknown command: "frob"', "mail: more:5: 9: Invalid message number",
+        said[4], "mail: more:7: 9: Invalid message number", "nosuch: No such file or directory", "No file specified."]
+    assert said[4].startswith(">N  1 ")
+    assert (reader.home / "made").exists() and done.returncode == 0
+
+
+@pytest.mark.parametrize("options, told", [((), 0), (("-v",), 1)])
+def test_who_sends_from_a_program_is_not_told_of_a_file_that_is_not_read(reader, options, told):
+    with_rc(reader, "set x\n", 0o666)
+    done = subprocess.run([str(reader.mail), "-n", *options, "-S", "sendmail=/bin/true", "-s", "x", "jane@example.org"],
+                          input=b"text\n", env={name: value for name, value in reader.env.items() if name != "MAILRC"},
+                          cwd=reader.home, timeout=30, capture_output=True, check=False)
+    assert done.returncode == 0
+    assert done.stderr.decode().count("others may write it") == told
 
 
 def test_s_goes_before_the_files(reader):

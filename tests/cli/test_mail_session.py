@@ -365,7 +365,9 @@ def test_escape_sequences_never_reach_the_screen(reader):
 
 
 def test_long_commands_go_on_in_the_next_line(reader):
-    assert reader().lines("f 1 \\\n3 \\\n5") == of_fixture(1, 3, 5, dot=1)
+    person = reader()
+    assert person.lines("f 1 \\\n3 \\\n5") == of_fixture(1, 3, 5, dot=1)
+    assert person.lines("! true \\\\\n=") == ["!", "1"]
 
 
 def test_hangup_and_termination_leave_the_mailbox(reader):

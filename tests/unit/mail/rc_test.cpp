@@ -35,6 +35,22 @@ TEST_CASE("rc: comments and empty lines go, continued lines are one") {
   CHECK(lines_of("").empty());
 }
 
+TEST_CASE("rc: a backslash that is quoted ends a line") {
+  CHECK(reader::goes_on("a\\"));
+  CHECK(reader::goes_on("\\\\\\"));
+  for (const auto* const line : {"", "a", "a\\\\", "\\\\", "\\a"})
+    CHECK_FALSE(reader::goes_on(line));
+}
+
+TEST_CASE("rc: a file of the start runs nothing that people type, one of the session does") {
+  auto session = session_of(2);
+  reader::run_rc(session, "rc", "delete 1\n");
+  CHECK((session.marks[0] & reader::deleted) == 0);
+  session.starting = false;
+  reader::run_rc(session, "rc", "delete 1\n");
+  CHECK((session.marks[0] & reader::deleted) != 0);
+}
+
 TEST_CASE("rc: blocks of s-nail are left out whole") {
   CHECK(lines_of("define x {\n set a\n if true\n}\naccount y {\nset b\n}\nset c\n") ==
         Lines{"8:set c"});

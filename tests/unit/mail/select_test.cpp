@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "mail/walk.h"
 #include "mail/words.h"
 #include "tests/unit/mail/fake_folder.h"
 
@@ -170,4 +171,26 @@ TEST_CASE("select: steps follow a sorted list") {
   CHECK(chosen(session, "-") == "3");
   session.marks[0] |= reader::deleted;
   CHECK(chosen(session, "") == "4");
+}
+
+TEST_CASE("select: places are found whether the order is new, old or gone") {
+  auto session = session_of(5);
+  const auto places = [&] {
+    std::vector<std::size_t> all;
+    for (std::size_t i = 0; i < 5; ++i) all.push_back(reader::place_of(session, i));
+    return all;
+  };
+  reader::set_order(session, {2, 0, 3, 1});
+  CHECK(places() == std::vector<std::size_t>{1, 3, 0, 2, 4});
+  session.order = {3, 2, 1, 0};
+  CHECK(places() == std::vector<std::size_t>{3, 2, 1, 0, 4});
+  session.order.clear();
+  CHECK(places() == std::vector<std::size_t>{0, 1, 2, 3, 4});
+}
+
+TEST_CASE("select: a flag that was taken away is away") {
+  auto session = some_mail();
+  CHECK(chosen(session, ":f") == "4");
+  session.marks[3] |= reader::flag_taken;
+  CHECK(chosen(session, ":f") == "No messages satisfy :f");
 }
