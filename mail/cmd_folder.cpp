@@ -62,13 +62,17 @@ Result<Next> folders(Session& session, const Call& /*call*/) {
 
 Result<Next> inc(Session& session, const Call& /*call*/) {
   if (!session.folder) return Error{Kind::usage, "No mailbox is open"};
-  TRY_LET(arrived, session.folder->update());
-  if (arrived == 0) {
+  TRY(session.folder->update());
+  const auto first = message_count(session);
+  mark_arrivals(session);
+  if (message_count(session) == first) {
     base::print("No new mail.\n");
     return Next::go_on;
   }
-  mark_arrivals(session);
-  session.dot = message_count(session) - arrived;
+  session.dot = first;
+  while (session.dot + 1 < message_count(session) && !has_mark(session, session.dot, Mark::is_new))
+    ++session.dot;
+  if (!has_mark(session, session.dot, Mark::is_new)) session.dot = first;
   base::print(summary(session));
   return Next::go_on;
 }

@@ -65,5 +65,5 @@ TEST_CASE("maildir folder: messages in the order of their delivery, changed by t
   REQUIRE(left);
   CHECK(left.value().arrived == 1);
   CHECK(left.value().messages == 2);
-  CHECK(names(box) == std::vector<std::string>{"cur/1002.b:2,S", "new/1004.d"});
+  CHECK(names(box) == std::vector<std::string>{"cur/1002.b:2,FS", "new/1004.d"});
 }
