@@ -120,10 +120,14 @@ class Move {
 
 Result<> leave_system_mailbox(Session& session) {
   auto fates = fates_of(session);
-  TRY_LET(mbox, expand_name(session, "&"));
-  if (same_place(mbox, session.folder_name))
-    std::replace(fates.begin(), fates.end(), Fate::to_mbox, Fate::stays);
-  Move move(session, fates, mbox);
+  std::string mbox;
+  if (std::count(fates.begin(), fates.end(), Fate::to_mbox) > 0) {
+    TRY_LET(path, expand_name(session, "&"));
+    if (same_place(path, session.folder_name))
+      std::replace(fates.begin(), fates.end(), Fate::to_mbox, Fate::stays);
+    mbox = std::move(path);
+  }
+  Move move(session, fates, std::move(mbox));
   auto left = commit(session, fates, move.act());
   move.tell();
   if (!left) {
