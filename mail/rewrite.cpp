@@ -168,9 +168,9 @@ void set_times(const LockedFile& mailbox, Announce announce) {
 }
 
 // What needs room, first.
-Result<> extend_mailbox(const LockedFile& mailbox, const Journal& journal) {
+Result<> extend_mailbox(const LockedFile& mailbox, const Journal& journal, Copy how) {
   if (journal.facts.new_size <= mailbox.size()) return {};
-  TRY(copy(mailbox, journal, mailbox.size(), journal.facts.new_size, Copy::room));
+  TRY(copy(mailbox, journal, mailbox.size(), journal.facts.new_size, how));
   return base::sync_data(mailbox.number(), mailbox.path());
 }
 
@@ -291,7 +291,7 @@ Result<> finish(const Journals& journals, const LockedFile& mailbox, Journal jou
     TRY(publish(journals));
     journal = std::move(both);
   }
-  TRY(extend_mailbox(mailbox, journal));
+  TRY(extend_mailbox(mailbox, journal, Copy::room));
   TRY(overwrite(mailbox, journal, late ? Announce::mail : Announce::nothing));
   remove_journal(journals, journals.name);
   return {};
@@ -344,7 +344,8 @@ Result<> rewrite(LockedFile& mailbox, const Replacement& replacement, const Owne
     return cut_and_keep(mailbox, replacement.offset, replacement.announce);
   started = publish(journals);
   if (started) {
-    started = extend_mailbox(mailbox, journal);
+    // Once others were told that it is ready, giving up would have them have done it in vain.
+    started = extend_mailbox(mailbox, journal, replacement.ready ? Copy::to_the_end : Copy::room);
     if (!started && !cut(mailbox, mailbox.size()))
       return to_be_finished(std::move(started).error());
   }

@@ -34,7 +34,7 @@ base::Result<> rewrite(store::LockedFile& mailbox, const Replacement& replacemen
                        const Owner& owner);
 
 /// Lock a mailbox that is there for who may write it, whosever it is. Errors: as
-/// LockedFile::open(), no_input.
+/// LockedFile::open().
 base::Result<store::LockedFile> lock_mailbox(const std::string& path, const Owner& owner);
 
 /// Finish what a crash cut off, if there is such a thing. Returns what a person should know (where

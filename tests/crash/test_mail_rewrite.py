@@ -1,13 +1,12 @@
 """Rewriting a mailbox with each system call going wrong, without room, and without power: every message that was not
 deleted is in the mailbox at the latest when it was opened again, also where a delivery came in between."""
 
-import ctypes
 import dataclasses
-import os
 import subprocess
 
 import disks
 import faults
+import powercuts
 import pytest
 from spoolcheck import Tally, quick_base, report
 
@@ -102,12 +101,6 @@ def driver(programs):
     return path
 
 
-@pytest.fixture
-def root():
-    if os.geteuid() != 0:
-        pytest.skip("mounting a file system needs root")
-
-
 KINDS = ("kill", "error", "short", "error-after", "full")
 RUNS = {"grows": KINDS, "shrinks": (*KINDS, "signal"), "cut": KINDS, "emptied": ("kill", "short"), "large grows": ("kill", "short"),
         "large shrinks": ("kill", "short")}
@@ -150,16 +143,6 @@ def test_mail_that_arrives_after_the_crash(driver, case):
     assert outcome.hit >= 9
 
 
-@pytest.fixture(params=["tmpfs", "ext4"])
-def small_disk(request, root, tmp_path):
-    if request.param == "tmpfs":
-        mount = disks.tmpfs(tmp_path / "small", "size=1m")
-    else:
-        mount = disks.Ext4(tmp_path / "small.img", "8M").mounted(tmp_path / "small")
-    with mount as folder:
-        yield folder
-
-
 @pytest.mark.parametrize("full", ["mailbox", "journals"])
 def test_a_full_disk_changes_nothing(driver, small_disk, tmp_path, full):
     """Every message gets a longer header, so the mailbox grows by more than the block that it ends in has room for."""
@@ -185,43 +168,14 @@ def test_a_full_disk_changes_nothing(driver, small_disk, tmp_path, full):
 
 # The power fails.
 
-@pytest.fixture
-def disk(root, tmp_path):
-    return disks.Ext4(tmp_path / "disk.img", "24M")
-
-
 @pytest.mark.parametrize("case, late", [("grows", False), ("shrinks", True)])
 def test_a_power_cut_at_every_call(driver, disk, tmp_path, case, late):
     bed = Bed(driver, *CASES[case])
-    n, hit, complaints = 0, True, []
-    while hit:  # and once without a cut before its end
-        n += 1
-        with disk.mounted(tmp_path / "disk") as mount:
-            world = mount / "world"
-            world.mkdir()
-            bed.prepare(world)
-            disks.sync(mount)
-            result = faults.run(bed.argv(world), at=n, kill="tree", paths=[world])
-            hit = result.hit
-            after = disk.cut(tmp_path / "cut.img")
-            subprocess.run(["rm", "-r", world], check=True)
-        with after.mounted(tmp_path / "disk"):  # its mailbox has the same path
-            complaints += [(n, str(hit), each) for each in bed.problems(world, result, late)]
+    complaints = []
+    for n, result, world in powercuts.at_every_call(disk, tmp_path, bed):
+        complaints += [(n, str(result.hit), each) for each in bed.problems(world, result, late)]
     assert complaints == []
     assert n > 8 and result.stdout.startswith(b"left")
-
-
-def write_out(path, start, size):
-    """These bytes reach the disk, as they do of themselves sooner or later; the rest may not."""
-    with open(path, "rb") as file:
-        assert ctypes.CDLL(None, use_errno=True).sync_file_range(
-            file.fileno(), ctypes.c_int64(start), ctypes.c_int64(size), 7) == 0
-
-
-def commit(folder):
-    """The file system's journal: lengths and names reach the disk, perhaps before the text."""
-    with open(folder / "other", "wb") as file:
-        os.fsync(file.fileno())
 
 
 @pytest.mark.parametrize("case", ["large grows", "large shrinks"])
@@ -238,8 +192,8 @@ def test_a_power_cut_that_leaves_a_part(driver, disk, tmp_path, case, late, star
         call = "1:fdatasync:*/box" if "shrinks" in case else "1:fsync:*/box"
         result = faults.run(bed.argv(world), point=call, kill="tree", paths=[world])
         assert result.hit and (world / "box").read_bytes() != bed.before
-        write_out(world / "box", start, size)
-        commit(world)
+        powercuts.write_out(world / "box", start, size)
+        powercuts.commit(world)
         after = disk.cut(tmp_path / "cut.img")
     with after.mounted(tmp_path / "disk"):
         assert (world / "box").read_bytes() not in (bed.before, bed.after)
