@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lib/base/result.h"
+#include "lib/store/mbox_append.h"
 #include "mail/leave.h"
 
 namespace reader {
@@ -19,9 +20,20 @@ Flags flags_now(const Session& session, std::size_t index);
 /// `saveignore` names. Errors: as stored().
 base::Result<std::string> stored_copy(const Session& session, std::size_t index);
 
+/// Messages that are in memory already.
+store::StoredMessages one_by_one(const std::vector<std::string>& messages);
+
+/// append_messages() for messages that are read one by one: none is held in memory but the one at
+/// hand.
+base::Result<Appended> append_each(const Session& session, const std::string& path,
+                                   const store::StoredMessages& messages);
+
 /// Put messages before those of an mbox (POSIX's `noappend`); into anything else they are appended.
 /// Errors: as append_messages().
-base::Result<> prepend_messages(const Session& session, const std::string& path,
-                                const std::vector<std::string>& messages);
+base::Result<> prepend_each(const Session& session, const std::string& path,
+                            const store::StoredMessages& messages);
+
+/// Whether two paths lead to one file or folder.
+bool same_place(const std::string& one, const std::string& other);
 
 }  // namespace reader

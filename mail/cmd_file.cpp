@@ -37,17 +37,31 @@ Result<Target> messages_and_file(Session& session, std::string_view text) {
   return Target{std::move(messages), std::move(path)};
 }
 
+// Copies of messages, one by one; `taken` gets those that there are. One that another program
+// removed is passed over, unless it is the only one.
+store::StoredMessages copies(const Session& session, const std::vector<std::size_t>& messages,
+                             std::vector<std::size_t>& taken) {
+  return [&session, &messages, &taken, next = std::size_t{0}]() mutable -> Result<std::string> {
+    while (next < messages.size()) {
+      const auto index = messages[next++];
+      auto copy = stored_copy(session, index);
+      const bool gone = !copy && copy.error().kind == base::Kind::no_input;
+      const bool others = next < messages.size() || !taken.empty();
+      if (gone && others) continue;
+      if (copy) taken.push_back(index);
+      return copy;
+    }
+    return std::string();
+  };
+}
+
 // bsd-mailx's sentence. Copies are in the state in which the messages are before they are saved.
 Result<Next> put(Session& session, const Target& target, After after) {
-  std::vector<std::string> copies;
-  for (const auto index : target.messages) {
-    TRY_LET(copy, stored_copy(session, index));
-    copies.push_back(std::move(copy));
-  }
-  TRY_LET(appended, append_messages(session, target.path, copies));
+  std::vector<std::size_t> taken;
+  TRY_LET(appended, append_each(session, target.path, copies(session, target.messages, taken)));
   const char* what = appended == Appended::to_new ? "[New file]" : "[Appended]";
   base::print(cat("\"", base::printable(target.path), "\" ", what, "\n"));
-  for (const auto index : target.messages) {
+  for (const auto index : taken) {
     if (after == After::copied) continue;
     touch(session, index);
     session.marks[index] |= Mark::saved;

@@ -71,6 +71,9 @@ Result<Next> inc(Session& session, const Call& /*call*/) {
     return Next::go_on;
   }
   session.dot = first;
+  while (session.dot + 1 < message_count(session) && !has_mark(session, session.dot, Mark::is_new))
+    ++session.dot;
+  if (!has_mark(session, session.dot, Mark::is_new)) session.dot = first;
   base::print(summary(session));
   return Next::go_on;
 }

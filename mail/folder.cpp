@@ -38,14 +38,22 @@ bool holds_files(const std::string& path) {
   return false;
 }
 
-Result<bool> begins_with_mail(const std::string& path) {
+// Empty lines or prose may stand before the first message; no more than this is looked at.
+constexpr std::size_t looked_at = 256 << 10;
+
+Result<bool> holds_mail(const std::string& path) {
   auto file = base::open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, path);
   if (!file && file.error().system_error == ENOENT) return false;
   if (!file) return std::move(file).error();
-  char line[4097];
-  TRY_LET(got, base::read_at(file.value().number(), line, 0, path));
-  const std::string_view text(line, got);
-  return store::is_from_line(text.substr(0, text.find('\n')));
+  std::string text(4097, '\0');
+  TRY_LET(first, base::read_at(file.value().number(), text, 0, path));
+  if (store::is_from_line(std::string_view(text).substr(0, text.find('\n')))) return true;
+  if (first < text.size()) text.resize(first);
+  else text.resize(looked_at);
+  TRY_LET(got, base::read_at(file.value().number(), text, 0, path));
+  store::MboxScanner scanner;
+  scanner.append(std::string_view(text).substr(0, got));
+  return !scanner.finish().empty();
 }
 
 }  // namespace
@@ -60,7 +68,7 @@ Result<std::unique_ptr<Folder>> open_folder(const Mailbox& mailbox, const Owner&
 
 Result<bool> has_mail(const Mailbox& mailbox) {
   if (mailbox.kind != Mailbox::Kind::maildir && !is_maildir(mailbox.place))
-    return begins_with_mail(mailbox.place);
+    return holds_mail(mailbox.place);
   return holds_files(mailbox.place + "/new") || holds_files(mailbox.place + "/cur");
 }
 

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -34,6 +35,10 @@ struct Verdict {
   bool remove = false;
   Flags flags = 0;
 };
+
+/// What is to happen in the moment in which all that can be wrong with a change has been found and
+/// nothing is changed yet: the new text is on the disk, the mailbox is locked.
+using Ready = std::function<base::Result<>()>;
 
 class Folder {
  public:
@@ -70,8 +75,15 @@ class Folder {
     bool removed = false;      ///< the file is gone (emptied, and not kept)
   };
   enum class WhenEmpty { keep, remove };
-  virtual base::Result<Left> commit(std::span<const Verdict> verdicts, WhenEmpty when_empty) = 0;
-  /// Whether it may not be written.
+  base::Result<Left> commit(std::span<const Verdict> verdicts, WhenEmpty when_empty) {
+    return commit_when(verdicts, when_empty, {});
+  }
+  /// The same; `ready` (may be none) is called once before anything is changed, and where it fails
+  /// nothing is. Signals are held meanwhile: one that asks the program to end counts as an error as
+  /// long as nothing is changed.
+  virtual base::Result<Left> commit_when(std::span<const Verdict> verdicts, WhenEmpty when_empty,
+                                         const Ready& ready) = 0;
+  /// Whether it could not be written when it was opened.
   virtual bool read_only() const = 0;
   /// What a person should know of it ("PATH: …"), one line without its LF, or nothing.
   virtual std::string remark() const = 0;
@@ -84,9 +96,10 @@ struct Owner {
   std::chrono::milliseconds lock_limit{30'000};
 };
 
-/// Open a mailbox. A rewrite that was cut off by a crash is finished first. Errors: no_input (it is
-/// not there: `NAME: No such file or directory`; a folder that is no maildir: `NAME: Is a
-/// directory`), no_permission, retry, io.
+/// Open a mailbox. A rewrite that was cut off by a crash is finished first; where that is
+/// impossible now, the mailbox is opened read-only, with a remark. Errors: no_input (it is not
+/// there: `NAME: No such file or directory`; a folder that is no maildir: `NAME: Is a directory`),
+/// no_permission, retry, io.
 base::Result<std::unique_ptr<Folder>> open_folder(const store::Mailbox& mailbox,
                                                   const Owner& owner);
 

@@ -28,9 +28,10 @@
 //   In b, [N, S) must be the old text to the byte, and in c all of [P, N) new: E cannot be both
 //   the old text and mail, so b and c exclude each other. Where nothing was written yet, a and b
 //   hold all the same.
-// With E the new end of the mailbox is the journal's text and E behind it: a new journal that
-// holds both takes the old one's name (atomically) before anything is written, so a crash while a
-// crash is repaired is one of the cases above again. Without E writing is simply done again.
+// With E the new end of the mailbox is the journal's text, an empty line where it does not end in
+// one, and E from its From_ line on: a new journal that holds both takes the old one's name
+// (atomically) before anything is written, so a crash while a crash is repaired is one of the cases
+// above again. Without E writing is simply done again.
 // What fits none of them was changed by somebody who does more than append: then nothing is
 // overwritten. The journal's text becomes an mbox beside it and the user is told its name.
 //

@@ -15,8 +15,6 @@ using base::Result;
 
 namespace {
 
-constexpr std::size_t batch = 32 << 20;  // bytes of messages that are held at once
-
 std::string messages_text(std::size_t count) {
   return cat(count, count == 1 ? " message" : " messages");
 }
@@ -43,33 +41,38 @@ std::vector<Fate> fates_of(const Session& session) {
   return fates;
 }
 
-// Into mbox, in portions: what is in it twice after a crash is not lost.
-Result<> move_to_mbox(Session& session, const std::string& mbox, const std::vector<Fate>& fates) {
-  const bool append = session.variables.is_set("append");
-  std::vector<std::string> messages;
-  std::size_t bytes = 0;
-  for (std::size_t i = 0; i < fates.size(); ++i) {
-    if (fates[i] != Fate::to_mbox) continue;
-    TRY_LET(message, stored_copy(session, i));
-    bytes += message.size();
-    messages.push_back(std::move(message));
-    if (!append || bytes < batch) continue;
-    TRY(append_messages(session, mbox, messages));
-    messages.clear();
-    bytes = 0;
-  }
-  if (!append) return prepend_messages(session, mbox, messages);
-  if (!messages.empty()) TRY(append_messages(session, mbox, messages));
+// Messages that are to be in mbox, one by one. One that another program removed is gone.
+store::StoredMessages moved_messages(const Session& session, const std::vector<Fate>& fates,
+                                     std::size_t& count) {
+  return [&session, &fates, &count, next = std::size_t{0}]() mutable -> Result<std::string> {
+    while (next < fates.size()) {
+      const auto index = next++;
+      if (fates[index] != Fate::to_mbox) continue;
+      auto message = stored_copy(session, index);
+      if (!message && message.error().kind == base::Kind::no_input) continue;
+      if (message) ++count;
+      return message;
+    }
+    return std::string();
+  };
+}
+
+Result<> move_to_mbox(Session& session, const std::string& mbox, const std::vector<Fate>& fates,
+                      std::size_t& count) {
+  const auto messages = moved_messages(session, fates, count);
+  if (!session.variables.is_set("append")) return prepend_each(session, mbox, messages);
+  TRY(append_each(session, mbox, messages));
   return {};
 }
 
-Result<Folder::Left> commit(Session& session, const std::vector<Fate>& fates) {
+Result<Folder::Left> commit(Session& session, const std::vector<Fate>& fates, const Ready& ready) {
   std::vector<Verdict> verdicts;
   for (std::size_t i = 0; i < fates.size(); ++i)
     verdicts.push_back({fates[i] != Fate::stays, flags_now(session, i)});
-  const bool keep = session.variables.is_set("keep");
-  return session.folder->commit(verdicts,
-                                keep ? Folder::WhenEmpty::keep : Folder::WhenEmpty::remove);
+  // Whoever delivers to the system mailbox need not be able to make it.
+  const bool keep = session.is_system_mailbox || session.variables.is_set("keep");
+  return session.folder->commit_when(
+      verdicts, keep ? Folder::WhenEmpty::keep : Folder::WhenEmpty::remove, ready);
 }
 
 void close_folder(Session& session) {
@@ -83,28 +86,60 @@ void close_folder(Session& session) {
   session.dot = session.screen = 0;
 }
 
-Result<> leave_system_mailbox(Session& session) {
-  const auto fates = fates_of(session);
-  const auto count = [&](Fate fate) {
-    return static_cast<std::size_t>(std::count(fates.begin(), fates.end(), fate));
-  };
-  const auto moved = count(Fate::to_mbox), held = count(Fate::stays);
-  if (moved > 0) {
-    TRY_LET(mbox, expand_name(session, "&"));
-    TRY(move_to_mbox(session, mbox, fates));
-    base::print(cat("Saved ", messages_text(moved), " in ", base::printable(mbox), "\n"));
+/// What goes from the system mailbox to mbox: put there while the system mailbox is locked and its
+/// new text is ready, so that nothing gets there that stays here as well.
+class Move {
+ public:
+  Move(Session& session, std::vector<Fate>& fates, std::string mbox)
+      : session_(session), fates_(fates), mbox_(std::move(mbox)) {}
+
+  Ready act() {
+    if (std::count(fates_.begin(), fates_.end(), Fate::to_mbox) == 0) return {};
+    return [this] {
+      std::size_t count = 0;
+      auto moved = move_to_mbox(session_, mbox_, fates_, count);
+      if (moved) count_ = count;
+      return moved;
+    };
   }
-  auto left = commit(session, fates);
+  // They are in mbox, and need not get there again when this is tried once more.
+  void forget() const {
+    for (std::size_t i = 0; i < fates_.size(); ++i)
+      if (count_ > 0 && fates_[i] == Fate::to_mbox) session_.marks[i] |= Mark::deleted;
+  }
+  void tell() const {
+    if (count_ > 0)
+      base::print(cat("Saved ", messages_text(count_), " in ", base::printable(mbox_), "\n"));
+  }
+
+ private:
+  Session& session_;
+  std::vector<Fate>& fates_;
+  std::string mbox_;
+  std::size_t count_ = 0;
+};
+
+Result<> leave_system_mailbox(Session& session) {
+  auto fates = fates_of(session);
+  std::string mbox;
+  if (std::count(fates.begin(), fates.end(), Fate::to_mbox) > 0) {
+    TRY_LET(path, expand_name(session, "&"));
+    if (same_place(path, session.folder_name))
+      std::replace(fates.begin(), fates.end(), Fate::to_mbox, Fate::stays);
+    mbox = std::move(path);
+  }
+  Move move(session, fates, std::move(mbox));
+  auto left = commit(session, fates, move.act());
+  move.tell();
   if (!left) {
-    // They are in mbox now, and need not get there again when this is tried once more.
-    for (std::size_t i = 0; i < fates.size(); ++i)
-      if (fates[i] == Fate::to_mbox) session.marks[i] |= Mark::deleted;
+    move.forget();
     return std::move(left).error();
   }
+  const auto held = std::count(fates.begin(), fates.end(), Fate::stays);
   if (left.value().arrived > 0) base::print("New mail has arrived.\n");
   if (held > 0)
-    base::print(
-        cat("Held ", messages_text(held), " in ", base::printable(session.folder_name), "\n"));
+    base::print(cat("Held ", messages_text(static_cast<std::size_t>(held)), " in ",
+                    base::printable(session.folder_name), "\n"));
   return {};
 }
 
@@ -115,7 +150,7 @@ Result<> leave_file(Session& session) {
   for (std::size_t i = 0; i < fates.size(); ++i)
     changes =
         changes || fates[i] == Fate::goes || flags_now(session, i) != session.folder->flags(i);
-  TRY_LET(left, commit(session, fates));
+  TRY_LET(left, commit(session, fates, {}));
   if (!changes) return {};
   const char* what = left.removed ? "removed" : left.messages == 0 ? "truncated" : "complete";
   base::print(cat("\"", base::printable(session.folder_name), "\" ", what, "\n"));

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,11 +11,13 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <map>
+#include <ctime>
+#include <unordered_map>
 #include <utility>
 
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
+#include "lib/base/signals.h"
 #include "lib/base/text.h"
 #include "lib/store/maildir.h"
 #include "lib/store/mbox.h"
@@ -42,7 +45,7 @@ Flags flag_of(char letter) {
 
 std::string_view base_of(std::string_view name) {
   name.remove_prefix(name.find('/') + 1);
-  return name.substr(0, name.find(':'));
+  return name.substr(0, name.find(info));
 }
 
 std::string_view letters_of(std::string_view name) {
@@ -71,13 +74,26 @@ void drop_cr(std::string& text) {
   text.resize(to);
 }
 
+// Whether a folder's time was of long ago when it was read.
+bool settled(const timespec& time) {
+  timespec now{};
+  return ::clock_gettime(CLOCK_REALTIME, &now) == 0 && now.tv_sec - time.tv_sec > 2;
+}
+
+bool same_time(const timespec& a, const timespec& b) {
+  return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
 class MaildirFolder final : public Folder {
  public:
-  MaildirFolder(std::string path, Fd folder) : path_(std::move(path)), folder_(std::move(folder)) {}
+  MaildirFolder(std::string path, Fd folder)
+      : path_(std::move(path)),
+        folder_(std::move(folder)),
+        read_only_(::faccessat(folder_.number(), "cur", W_OK, AT_EACCESS) != 0) {}
   Result<> list();
 
   std::size_t count() const override { return messages_.size(); }
-  Flags flags(std::size_t i) const override { return maildir_flags(messages_[i].name); }
+  Flags flags(std::size_t i) const override { return messages_[i].flags; }
   std::uint64_t size(std::size_t i) const override;
   Result<std::uint64_t> lines(std::size_t i) override;
   Result<std::string> from_line(std::size_t i) override;
@@ -85,11 +101,18 @@ class MaildirFolder final : public Folder {
   Result<std::string> text(std::size_t i) override;
   Result<std::string> stored(std::size_t i) override;
   Result<std::size_t> update() override;
-  Result<Left> commit(std::span<const Verdict> verdicts, WhenEmpty when_empty) override;
-  bool read_only() const override { return ::access((path_ + "/cur").c_str(), W_OK) != 0; }
+  Result<Left> commit_when(std::span<const Verdict> verdicts, WhenEmpty when_empty,
+                           const Ready& ready) override;
+  bool read_only() const override { return read_only_; }
   std::string remark() const override { return {}; }
 
  private:
+  struct Message {
+    std::string name;  // now, as far as is known
+    Flags flags = 0;   // when it was found
+    std::uint64_t size = 0;
+    bool gone = false;  // at the last look
+  };
   struct Content {
     std::string text;
     base::Time time;
@@ -97,42 +120,97 @@ class MaildirFolder final : public Folder {
   Result<Content> content(std::size_t i, std::size_t limit) const;
   Result<Content> header_content(std::size_t i) const;
   Result<Fd> open(std::size_t i) const;
-  std::string name_now(std::size_t i) const;
-  Result<> remove(std::size_t i);
-  Result<> rename(std::size_t i, Flags flags);
-  template <typename Act>
-  Result<> act(std::size_t i, std::string_view tried, const Act& with_name);
+  Result<std::vector<store::MaildirMessage>> look() const;
+  void take_in(std::vector<store::MaildirMessage> fresh);
+  Result<> act(std::size_t i, const Verdict& verdict);
   Result<> apply(std::span<const Verdict> verdicts);
   Result<> sync_parts() const;
+  bool unchanged() const;
 
   std::string path_;
   Fd folder_;
-  std::vector<store::MaildirMessage> messages_;
+  bool read_only_;
+  // Another program's renaming is found out wherever a name is not there any more.
+  mutable std::vector<Message> messages_;
+  mutable std::array<timespec, 2> times_{};  // of new/ and cur/ before the last look
 };
 
 Result<> MaildirFolder::list() {
-  TRY_LET(messages, store::list_maildir(path_));
-  messages_ = std::move(messages);
+  TRY_LET(messages, look());
+  take_in(std::move(messages));
   return {};
 }
 
-// What a message is called now, where others renamed it; empty if it is gone.
-std::string MaildirFolder::name_now(std::size_t i) const {
-  const auto messages = store::list_maildir(path_);
-  if (!messages) return {};
-  for (const auto& message : messages.value())
-    if (base_of(message.name) == base_of(messages_[i].name)) return message.name;
-  return {};
+void MaildirFolder::take_in(std::vector<store::MaildirMessage> fresh) {
+  for (auto& message : fresh) {
+    const auto flags = maildir_flags(message.name);
+    messages_.push_back({std::move(message.name), flags, message.size});
+  }
+}
+
+// Whether nothing was done in new/ and cur/ since the last look. Their times are believed when
+// they were two seconds old by then: a file system's clock may tick as slowly.
+bool MaildirFolder::unchanged() const {
+  for (std::size_t part = 0; part < times_.size(); ++part) {
+    struct stat status;
+    if (times_.at(part).tv_sec == 0 ||
+        ::fstatat(folder_.number(), part == 0 ? "new" : "cur", &status, 0) != 0 ||
+        !same_time(status.st_mtim, times_.at(part)))
+      return false;
+  }
+  return true;
+}
+
+// What is there now: messages that are known get the names that they have, or are gone; the others
+// are returned. Whole names first: two messages may have one name up to their flags.
+Result<std::vector<store::MaildirMessage>> MaildirFolder::look() const {
+  std::array<timespec, 2> times{};
+  for (std::size_t part = 0; part < times.size(); ++part) {
+    struct stat status;
+    if (::fstatat(folder_.number(), part == 0 ? "new" : "cur", &status, 0) == 0 &&
+        settled(status.st_mtim))
+      times.at(part) = status.st_mtim;
+  }
+  TRY_LET(now, store::list_maildir(path_));
+  times_ = times;
+  std::unordered_map<std::string_view, Message*> by_name;
+  std::unordered_multimap<std::string_view, Message*> by_base;
+  for (auto& message : messages_) {
+    by_name.emplace(message.name, &message);
+    message.gone = true;
+  }
+  std::vector<store::MaildirMessage> others, fresh;
+  for (auto& message : now) {
+    const auto found = by_name.find(message.name);
+    if (found == by_name.end()) others.push_back(std::move(message));
+    else found->second->gone = false;
+  }
+  for (auto& message : messages_)
+    if (message.gone) by_base.emplace(base_of(message.name), &message);
+  for (auto& message : others) {
+    const auto found = by_base.find(base_of(message.name));
+    if (found == by_base.end()) {
+      fresh.push_back(std::move(message));
+      continue;
+    }
+    Message* const known = found->second;
+    by_base.erase(found);  // before its key goes
+    known->gone = false;
+    known->name = std::move(message.name);
+  }
+  return fresh;
 }
 
 Result<Fd> MaildirFolder::open(std::size_t i) const {
   constexpr int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
   const std::string what = cat(path_, "/", messages_[i].name);
+  const Error gone{Kind::no_input, cat(what, ": was removed by another program")};
+  if (messages_[i].gone) return gone;
   auto file = base::open_at(folder_.number(), messages_[i].name, flags, 0, what);
   if (file || file.error().system_error != ENOENT) return file;
-  const auto name = name_now(i);
-  if (name.empty()) return Error{Kind::no_input, cat(what, ": was removed by another program")};
-  return base::open_at(folder_.number(), name, flags, 0, what);
+  TRY(look());
+  if (messages_[i].gone) return gone;
+  return base::open_at(folder_.number(), messages_[i].name, flags, 0, what);
 }
 
 Result<MaildirFolder::Content> MaildirFolder::content(std::size_t i, std::size_t limit) const {
@@ -145,7 +223,7 @@ Result<MaildirFolder::Content> MaildirFolder::content(std::size_t i, std::size_t
   content.text.resize(std::min(limit, static_cast<std::size_t>(status.st_size)));
   TRY_LET(got, base::read_at(file.number(), content.text, 0, what));
   content.text.resize(got);
-  const auto first = content.text.substr(0, content.text.find('\n'));
+  const auto first = std::string_view(content.text).substr(0, content.text.find('\n'));
   if (first.ends_with('\r')) drop_cr(content.text);
   return content;
 }
@@ -204,82 +282,93 @@ Result<std::string> MaildirFolder::stored(std::size_t i) {
 }
 
 Result<std::size_t> MaildirFolder::update() {
-  TRY_LET(now, store::list_maildir(path_));
-  std::map<std::string_view, std::size_t> known;
-  const auto before = messages_.size();
-  for (std::size_t i = 0; i < before; ++i) known.emplace(base_of(messages_[i].name), i);
-  std::vector<std::pair<std::size_t, std::string>> renamed;
-  std::vector<store::MaildirMessage> fresh;
-  for (auto& message : now) {
-    const auto found = known.find(base_of(message.name));
-    if (found == known.end()) fresh.push_back(std::move(message));
-    else renamed.emplace_back(found->second, std::move(message.name));
+  if (unchanged()) return std::size_t{0};
+  TRY_LET(fresh, look());
+  const auto count = fresh.size();
+  take_in(std::move(fresh));
+  return count;
+}
+
+// A file gets a name that nobody has. Errors: EEXIST among others.
+int rename_to_free(int folder, const std::string& from, const std::string& to) {
+  if (::renameat2(folder, from.c_str(), folder, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
+  if (errno != ENOSYS && errno != EINVAL) return errno;
+  if (::linkat(folder, from.c_str(), folder, to.c_str(), 0) == 0)
+    return ::unlinkat(folder, from.c_str(), 0) == 0 ? 0 : errno;
+  if (errno != EPERM && errno != EOPNOTSUPP) return errno;
+  struct stat status;  // vfat and the like
+  if (::fstatat(folder, to.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return EEXIST;
+  return ::renameat(folder, from.c_str(), folder, to.c_str()) == 0 ? 0 : errno;
+}
+
+// The name with other flags; where another message has it, with a number in it.
+int rename(int folder, const std::string& name, Flags flags) {
+  const auto to = maildir_name(name, flags);
+  if (to == name) return 0;
+  int number = rename_to_free(folder, name, to);
+  for (unsigned other = 1; number == EEXIST && other < 1000; ++other)
+    number = rename_to_free(folder, name,
+                            cat("cur/", base_of(to), ".", other, to.substr(to.find(info, 4))));
+  return number;
+}
+
+// Once under the name that is known, and if that is another's by now under the new one.
+Result<> MaildirFolder::act(std::size_t i, const Verdict& verdict) {
+  auto& message = messages_[i];
+  const int folder = folder_.number();
+  int number = ENOENT;
+  for (int attempt = 0; attempt < 2 && number == ENOENT && !message.gone; ++attempt) {
+    if (attempt > 0) TRY(look());
+    if (message.gone) break;
+    const auto set = verdict.flags & ~message.flags, taken = message.flags & ~verdict.flags;
+    const auto flags = static_cast<Flags>((maildir_flags(message.name) | set) & ~taken);
+    if (!verdict.remove) number = rename(folder, message.name, flags);
+    else number = ::unlinkat(folder, message.name.c_str(), 0) == 0 ? 0 : errno;
   }
-  known.clear();
-  for (auto& [i, name] : renamed) messages_[i].name = std::move(name);
-  for (auto& message : fresh) messages_.push_back(std::move(message));
-  return messages_.size() - before;
+  if (number == 0 || number == ENOENT) return {};
+  return base::system_error(cat(path_, "/", message.name), verdict.remove ? "remove" : "rename",
+                            number);
 }
 
-// Does something to a message under its name, and if that is another's by now under the new one.
-template <typename Act>
-Result<> MaildirFolder::act(std::size_t i, std::string_view tried, const Act& with_name) {
-  if (with_name(messages_[i].name) == 0) return {};
-  int number = errno;
-  if (number == ENOENT) {
-    const auto name = name_now(i);
-    if (name.empty() || with_name(name) == 0) return {};
-    number = errno;
-  }
-  if (number == ENOENT) return {};
-  return base::system_error(cat(path_, "/", messages_[i].name), tried, number);
-}
-
-Result<> MaildirFolder::remove(std::size_t i) {
-  return act(i, "remove", [this](const std::string& name) {
-    return ::unlinkat(folder_.number(), name.c_str(), 0);
-  });
-}
-
-Result<> MaildirFolder::rename(std::size_t i, Flags flags) {
-  return act(i, "rename", [this, flags](const std::string& name) {
-    const auto to = maildir_name(name, flags);
-    if (to == name) return 0;
-    const int folder = folder_.number();
-    const int result = ::renameat2(folder, name.c_str(), folder, to.c_str(), RENAME_NOREPLACE);
-    if (result == 0 || (errno != ENOSYS && errno != EINVAL)) return result;
-    return ::renameat(folder, name.c_str(), folder, to.c_str());
-  });
-}
-
+// One that cannot be changed is no reason to leave the others; the first trouble is told.
 Result<> MaildirFolder::apply(std::span<const Verdict> verdicts) {
+  Result<> done;
   for (std::size_t i = 0; i < std::min(verdicts.size(), count()); ++i) {
-    if (verdicts[i].remove) TRY(remove(i));
-    else if (verdicts[i].flags != flags(i)) TRY(rename(i, verdicts[i].flags));
+    if (!verdicts[i].remove && verdicts[i].flags == flags(i)) continue;
+    auto acted = act(i, verdicts[i]);
+    if (!acted && done) done = std::move(acted);
   }
-  return {};
+  return done;
 }
 
 Result<> MaildirFolder::sync_parts() const {
-  for (const std::string part : {"/new", "/cur"}) {
-    TRY_LET(folder, base::open_directory(path_ + part));
-    TRY(base::sync(folder.number(), path_ + part));
+  for (const std::string part : {"new", "cur"}) {
+    const std::string what = cat(path_, "/", part);
+    TRY_LET(folder, base::open_at(folder_.number(), part, O_RDONLY | O_DIRECTORY, 0, what));
+    TRY(base::sync(folder.number(), what));
   }
   return {};
 }
 
-Result<Folder::Left> MaildirFolder::commit(std::span<const Verdict> verdicts,
-                                           WhenEmpty /*when_empty*/) {
+Result<Folder::Left> MaildirFolder::commit_when(std::span<const Verdict> verdicts,
+                                                WhenEmpty /*when_empty*/, const Ready& ready) {
+  const base::SignalsHeld held;
   bool changes = false;
   for (std::size_t i = 0; i < std::min(verdicts.size(), count()); ++i)
     changes = changes || verdicts[i].remove || verdicts[i].flags != flags(i);
+  if (ready) TRY(ready());
   auto applied = changes ? apply(verdicts) : Result<>();
-  if (changes && applied) applied = sync_parts();
+  if (changes) {
+    auto synced = sync_parts();
+    if (applied) applied = std::move(synced);
+  }
   if (!applied) return std::move(applied).error();
+  const auto known = count();
   TRY_LET(arrived, update());
-  const auto removed =
-      std::count_if(verdicts.begin(), verdicts.end(), [](const auto& each) { return each.remove; });
-  return Left{count() - static_cast<std::size_t>(removed), arrived, false};
+  std::size_t left = arrived;
+  for (std::size_t i = 0; i < known; ++i)
+    left += (i >= verdicts.size() || !verdicts[i].remove) && !messages_[i].gone ? 1 : 0;
+  return Left{left, arrived, false};
 }
 
 }  // namespace
@@ -297,12 +386,17 @@ Flags maildir_flags(std::string_view name) {
   return flags;
 }
 
-std::string maildir_name(std::string_view name, Flags flags) {
+std::string maildir_letters(Flags flags) {
   std::string chosen;
-  for (const char letter : letters_of(name))
-    if (flag_of(letter) == 0) chosen.push_back(letter);
   for (const auto& [letter, flag] : letters)
     if ((flags & flag) != 0) chosen.push_back(letter);
+  return chosen;
+}
+
+std::string maildir_name(std::string_view name, Flags flags) {
+  std::string chosen = maildir_letters(flags);
+  for (const char letter : letters_of(name))
+    if (flag_of(letter) == 0) chosen.push_back(letter);
   std::sort(chosen.begin(), chosen.end());
   return cat("cur/", base_of(name), info, chosen);
 }
@@ -316,7 +410,9 @@ Result<std::unique_ptr<Folder>> open_maildir(const std::string& path, const Owne
                                                             : folder.error().kind;
     return Error{kind, cat(path, ": ", ::strerror(number)), number};
   }
-  auto maildir = std::make_unique<MaildirFolder>(path, std::move(folder).value());
+  const std::unique_ptr<char, decltype(&::free)> real(::realpath(path.c_str(), nullptr), ::free);
+  auto maildir = std::make_unique<MaildirFolder>(real ? std::string(real.get()) : path,
+                                                 std::move(folder).value());
   TRY(maildir->list());
   return std::unique_ptr<Folder>(std::move(maildir));
 }

@@ -1,6 +1,10 @@
 // maildir_folder.h - a maildir as a Folder (https://cr.yp.to/proto/maildir.html). A message is told
-// by its name up to the colon: other programs rename it when they set flags, and it is found again
+// by its name up to ":2,": other programs rename it when they set flags, and it is found again
 // then. One that is gone is no error when it was to go or to get flags.
+//
+// What another program did to its flags meanwhile stays: a commit sets and takes away only what its
+// verdict says otherwise than flags(), which are those of the moment when the message was found.
+// No message ever takes another's name: where the one it should get is taken, it gets a new one.
 #pragma once
 
 #include <memory>
@@ -21,5 +25,7 @@ bool is_maildir(const std::string& path);
 /// of ASCII; letters that are not ours stay. `name` is "new/…" or "cur/…".
 Flags maildir_flags(std::string_view name);
 std::string maildir_name(std::string_view name, Flags flags);
+/// The letters of flags, in the order of ASCII.
+std::string maildir_letters(Flags flags);
 
 }  // namespace reader

@@ -95,9 +95,9 @@ bool extend(MboxIndex& index, const MboxIndex& from_last) {
   return true;
 }
 
-Result<MboxFile> MboxFile::open(const std::string& path) {
+Result<MboxFile> MboxFile::open(const std::string& path, const std::string& real) {
   MboxFile box;
-  box.path_ = path;
+  box.path_ = real;
   auto file = base::open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, path);
   if (!file) return why_not_open(path, file.error().system_error);
   box.file_ = std::move(file).value();
@@ -119,9 +119,10 @@ Result<std::string_view> MboxFile::window(std::uint64_t from, std::uint64_t size
     const auto wanted = std::min(length_ - from, std::max<std::uint64_t>(size, window_size));
     window_.resize(static_cast<std::size_t>(wanted));
     window_at_ = from;
-    TRY_LET(got, base::read_at(file_.number(), window_, from, path_));
-    window_.resize(got);
-    if (got < size) return changed_by_others(path_);
+    const auto got = base::read_at(file_.number(), window_, from, path_);
+    window_.resize(got ? got.value() : 0);
+    if (!got) return got.error();
+    if (window_.size() < size) return changed_by_others(path_);
   }
   return std::string_view(window_).substr(static_cast<std::size_t>(from - window_at_),
                                           static_cast<std::size_t>(size));

@@ -18,8 +18,9 @@ namespace reader {
 /// at all. One that does not end within a second is not waited for.
 class MboxFile {
  public:
-  /// Open and read. Errors: no_input, no_permission, retry, io.
-  static base::Result<MboxFile> open(const std::string& path);
+  /// Open and read. path: as it was typed; real: the same without links, from the root on, by which
+  /// it is looked at again. Errors: no_input, no_permission, retry, io.
+  static base::Result<MboxFile> open(const std::string& path, const std::string& real);
 
   const MboxIndex& index() const { return index_; }
   std::size_t count() const { return index_.size(); }

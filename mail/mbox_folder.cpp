@@ -1,5 +1,6 @@
 #include "mail/mbox_folder.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "lib/base/signals.h"
 #include "lib/base/text.h"
 #include "lib/store/mail_lock.h"
 #include "lib/store/mbox.h"
@@ -103,17 +105,23 @@ class Verdicts {
   std::uint64_t at_ = 0, until_ = 0;  // what is to be copied
 };
 
+// How a mailbox was found.
+struct Opened {
+  bool read_only = false;
+  std::string remark;
+};
+
 class MboxFolder final : public Folder {
  public:
-  MboxFolder(MboxFile file, std::string path, const Owner& owner, std::string remark)
-      : file_(std::move(file)), path_(std::move(path)), owner_(owner), remark_(std::move(remark)) {}
+  MboxFolder(MboxFile file, std::string path, const Owner& owner, Opened opened)
+      : file_(std::move(file)), path_(std::move(path)), owner_(owner), opened_(std::move(opened)) {}
 
   std::size_t count() const override { return file_.count(); }
   Flags flags(std::size_t i) const override { return file_.index().flags[i]; }
   std::uint64_t size(std::size_t i) const override { return file_.end(i) - file_.start(i); }
   Result<std::uint64_t> lines(std::size_t i) override { return file_.lines(i); }
-  bool read_only() const override { return ::access(path_.c_str(), W_OK) != 0; }
-  std::string remark() const override { return remark_; }
+  bool read_only() const override { return opened_.read_only; }
+  std::string remark() const override { return opened_.remark; }
   Result<std::size_t> update() override {
     const auto before = count();
     TRY_LET(now, file_.update());
@@ -124,19 +132,25 @@ class MboxFolder final : public Folder {
   Result<std::string> header(std::size_t i) override;
   Result<std::string> text(std::size_t i) override;
   Result<std::string> stored(std::size_t i) override;
-  Result<Left> commit(std::span<const Verdict> verdicts, WhenEmpty when_empty) override;
+  Result<Left> commit_when(std::span<const Verdict> verdicts, WhenEmpty when_empty,
+                           const Ready& ready) override;
 
  private:
   std::optional<std::size_t> first_change(std::span<const Verdict> verdicts) const;
   Result<LockedFile> lock() const;
   Result<MboxIndex> index_now(const LockedFile& mailbox) const;
-  Result<Left> write(LockedFile& mailbox, std::span<const Verdict> verdicts, std::size_t first,
-                     WhenEmpty when_empty);
+  struct Work {
+    std::span<const Verdict> verdicts;
+    std::size_t first = 0;  // to be changed
+    WhenEmpty when_empty = WhenEmpty::keep;
+    const Ready& ready;
+  };
+  Result<Left> write(LockedFile& mailbox, const Work& work);
 
   MboxFile file_;
   std::string path_;  // without links in it
   Owner owner_;
-  std::string remark_;
+  Opened opened_;
 };
 
 Result<std::string> MboxFolder::from_line(std::size_t i) {
@@ -183,7 +197,7 @@ Result<LockedFile> MboxFolder::lock() const {
   if (::lstat(path_.c_str(), &named) != 0 || named.st_dev != file_.device() ||
       named.st_ino != file_.inode())
     return changed_by_others(path_);
-  TRY_LET(mailbox, LockedFile::open(path_, owner_.uid, owner_.lock_limit));
+  TRY_LET(mailbox, lock_mailbox(path_, owner_));
   if (mailbox.inode() != file_.inode() || mailbox.size() < file_.length())
     return changed_by_others(path_);
   return mailbox;
@@ -197,36 +211,40 @@ Result<MboxIndex> MboxFolder::index_now(const LockedFile& mailbox) const {
   return index;
 }
 
-Result<Folder::Left> MboxFolder::write(LockedFile& mailbox, std::span<const Verdict> verdicts,
-                                       std::size_t first, WhenEmpty when_empty) {
+Result<Folder::Left> MboxFolder::write(LockedFile& mailbox, const Work& work) {
   TRY_LET(index, index_now(mailbox));
+  const auto& verdicts = work.verdicts;
   Left left;
   left.arrived = index.size() - verdicts.size();
   left.messages = index.size() - static_cast<std::size_t>(std::count_if(
                                      verdicts.begin(), verdicts.end(),
                                      [](const Verdict& verdict) { return verdict.remove; }));
   const bool empty = left.messages == 0 && index.starts[0] == 0;
-  Verdicts text(mailbox, index, verdicts, first);
-  if (empty && when_empty == WhenEmpty::remove) {
+  Verdicts text(mailbox, index, verdicts, work.first);
+  Replacement replacement{index.starts[work.first], [&] { return text.text(); },
+                          left.arrived > 0 ? Announce::mail : Announce::nothing, work.ready};
+  if (empty && work.when_empty == WhenEmpty::remove) {
     TRY(text.text());  // are they still where they were?
+    if (const auto ready = std::exchange(replacement.ready, {})) TRY(ready());
     left.removed = ::unlink(path_.c_str()) == 0;
     if (left.removed) return left;
   }
-  TRY(rewrite(
-      mailbox, index.starts[first], [&] { return text.text(); }, owner_,
-      left.arrived > 0 ? Announce::mail : Announce::nothing));
+  TRY(rewrite(mailbox, replacement, owner_));
   return left;
 }
 
-Result<Folder::Left> MboxFolder::commit(std::span<const Verdict> verdicts, WhenEmpty when_empty) {
+Result<Folder::Left> MboxFolder::commit_when(std::span<const Verdict> verdicts,
+                                             WhenEmpty when_empty, const Ready& ready) {
   const auto first = first_change(verdicts);
   if (!first) {
+    if (ready) TRY(ready());
     const auto before = count();
     (void)file_.update();  // who has nothing to write need not mind what others wrote
     return Left{count(), count() - before, false};
   }
+  const base::SignalsHeld held;
   TRY_LET(mailbox, lock());
-  return write(mailbox, verdicts, *first, when_empty);
+  return write(mailbox, {verdicts, *first, when_empty, ready});
 }
 
 Result<std::string> real_path(const std::string& path) {
@@ -235,16 +253,35 @@ Result<std::string> real_path(const std::string& path) {
   return std::string(real.get());
 }
 
+// Why a mailbox that may be written is none that we write.
+std::string_view unsuitable(const std::string& path) {
+  struct stat status;
+  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  return status.st_nlink == 1 ? "" : "has more than one name, so it is opened read-only";
+}
+
+Opened opened_as(const std::string& path, const std::string& real) {
+  if (::faccessat(AT_FDCWD, real.c_str(), W_OK, AT_EACCESS) != 0) return {true, {}};
+  const auto why = unsuitable(real);
+  if (why.empty()) return {};
+  return {true, cat(path, ": ", why)};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Folder>> open_mbox(const std::string& path, const Owner& owner) {
   TRY_LET(real, real_path(path));
-  TRY_LET(remark, finish_rewrite(real, owner));
-  TRY_LET(file, MboxFile::open(path));
-  if (remark.empty() && file.length() > 0 && (file.count() == 0 || file.start(0) > 0))
-    remark = cat(path, ": what is before its first From_ line is no message, and stays");
+  const auto finished = finish_rewrite(real, owner);
+  TRY_LET(file, MboxFile::open(path, real));
+  auto opened = opened_as(path, real);
+  if (!finished)
+    opened = {true, cat(finished.error().text, "; a crash cut off the rewriting of ", path,
+                        ", which cannot be finished now, so it is opened read-only")};
+  else if (!finished.value().empty()) opened.remark = finished.value();
+  if (opened.remark.empty() && file.length() > 0 && (file.count() == 0 || file.start(0) > 0))
+    opened.remark = cat(path, ": what is before its first From_ line is no message, and stays");
   return std::unique_ptr<Folder>(
-      std::make_unique<MboxFolder>(std::move(file), std::move(real), owner, std::move(remark)));
+      std::make_unique<MboxFolder>(std::move(file), std::move(real), owner, std::move(opened)));
 }
 
 }  // namespace reader

@@ -1,8 +1,6 @@
 #include "mail/rewrite.h"
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +11,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
+#include "lib/base/signals.h"
 #include "lib/base/text.h"
 #include "lib/store/checksum.h"
 #include "mail/journal.h"
@@ -31,22 +30,10 @@ namespace {
 
 constexpr std::size_t piece = 1 << 20;
 
-// A hang-up waits until the mailbox is whole again. Who is killed outright leaves the journal.
-class SignalsHeld {
- public:
-  SignalsHeld() {
-    sigset_t held;
-    ::sigemptyset(&held);
-    for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGXFSZ, SIGXCPU})
-      ::sigaddset(&held, number);
-    ::pthread_sigmask(SIG_BLOCK, &held, &before_);
-  }
-  SignalsHeld(const SignalsHeld&) = delete;
-  ~SignalsHeld() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
+Result<> interrupted(const std::string& path) {
+  if (!base::SignalsHeld::wanted()) return {};
+  return Error{Kind::retry, cat(path, ": interrupted"), EINTR};
+}
 
 // Where the journals of a user lie, and the name of one mailbox's.
 struct Journals {
@@ -93,6 +80,7 @@ Result<> write_text(int file, const NewText& text, JournalFacts& facts, const st
     TRY(base::write_all_at(file, buffer, at, what));
     at += buffer.size();
     buffer.clear();
+    TRY(interrupted(facts.path));
   }
   facts.new_size = facts.offset + (at - journal_header_size);
   facts.text = sum.value();
@@ -153,11 +141,13 @@ Result<> cut(const LockedFile& mailbox, std::uint64_t size) {
   return {};
 }
 
-// Bytes of the mailbox from the journal.
+// Bytes of the mailbox from the journal. What only needs room may be given up.
+enum class Copy { room, to_the_end };
 Result<> copy(const LockedFile& mailbox, const Journal& journal, std::uint64_t from,
-              std::uint64_t to) {
+              std::uint64_t to, Copy how) {
   std::string buffer(piece, '\0');
   while (from < to) {
+    if (how == Copy::room) TRY(interrupted(mailbox.path()));
     const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(to - from, piece));
     const auto at = journal_header_size + (from - journal.facts.offset);
     TRY_LET(got, base::read_at(journal.file.number(), {buffer.data(), size}, at, "journal"));
@@ -178,15 +168,16 @@ void set_times(const LockedFile& mailbox, Announce announce) {
 }
 
 // What needs room, first.
-Result<> extend_mailbox(const LockedFile& mailbox, const Journal& journal) {
+Result<> extend_mailbox(const LockedFile& mailbox, const Journal& journal, Copy how) {
   if (journal.facts.new_size <= mailbox.size()) return {};
-  TRY(copy(mailbox, journal, mailbox.size(), journal.facts.new_size));
+  TRY(copy(mailbox, journal, mailbox.size(), journal.facts.new_size, how));
   return base::sync_data(mailbox.number(), mailbox.path());
 }
 
 Result<> overwrite(const LockedFile& mailbox, const Journal& journal, Announce announce) {
   const auto end = journal.facts.new_size;
-  TRY(copy(mailbox, journal, journal.facts.offset, std::min(mailbox.size(), end)));
+  TRY(copy(mailbox, journal, journal.facts.offset, std::min(mailbox.size(), end),
+           Copy::to_the_end));
   if (end < mailbox.size()) {
     TRY(base::sync_data(mailbox.number(), mailbox.path()));
     TRY(cut(mailbox, end));
@@ -203,7 +194,6 @@ Error to_be_finished(Error error) {
 // What remains was there before: no journal is needed. If the disk has not heard of it when the
 // power fails, what was deleted is there again, which is no loss; so that is not made an error.
 Result<> cut_and_keep(const LockedFile& mailbox, std::uint64_t size, Announce announce) {
-  const SignalsHeld held;
   TRY(cut(mailbox, size));
   set_times(mailbox, announce);
   (void)base::sync(mailbox.number(), mailbox.path());
@@ -250,11 +240,35 @@ Result<std::string> keep_damaged(const Journals& journals) {
   return cat(journals.path, "/", name, ": is damaged; it held what a mailbox was to hold");
 }
 
-// The journal's text, and the mail behind it that came since.
-NewText with_late_mail(const Journal& journal, const LockedFile& mailbox, std::uint64_t late) {
-  return [&journal, &mailbox, late, at = std::uint64_t{0}]() mutable -> Result<std::string> {
+// Mail that came late, from its From_ line on: the empty lines before it ended another text.
+Result<std::uint64_t> from_line_of(const LockedFile& mailbox, std::uint64_t late) {
+  char start[2] = {};
+  TRY_LET(got, base::read_at(mailbox.number(), start, late, mailbox.path()));
+  const std::string_view text(start, got);
+  return late + std::min(text.find_first_not_of('\n'), text.size());
+}
+
+// The LFs that the journal's text lacks for mail to begin behind it.
+Result<std::string> completion(const Journal& journal, const LockedFile& mailbox) {
+  const auto size = journal.facts.text_size();
+  char last[2] = {'\n', '\n'};
+  TRY(base::read_at(journal.file.number(), {last + 1, 1}, journal_header_size + size - 1,
+                    mailbox.path()));
+  const auto before = size > 1 ? journal_header_size + size - 2 : journal.facts.offset - 1;
+  const int file = size > 1 ? journal.file.number() : mailbox.number();
+  if (size > 1 || journal.facts.offset > 0)
+    TRY(base::read_at(file, {last, 1}, before, mailbox.path()));
+  return std::string(last[1] != '\n' ? 2 : last[0] != '\n' ? 1 : 0, '\n');
+}
+
+// The journal's text, and the mail behind it that came since. late: of its From_ line.
+NewText with_late_mail(const Journal& journal, const LockedFile& mailbox, std::uint64_t late,
+                       std::string gap) {
+  return [&journal, &mailbox, late, gap = std::move(gap),
+          at = std::uint64_t{0}]() mutable -> Result<std::string> {
     const auto text = journal.facts.text_size(), all = text + (mailbox.size() - late);
     const bool ours = at < text;
+    if (!ours && !gap.empty()) return std::exchange(gap, {});
     const auto left = ours ? text - at : all - at;
     std::string buffer(static_cast<std::size_t>(std::min<std::uint64_t>(left, piece)), '\0');
     const int file = ours ? journal.file.number() : mailbox.number();
@@ -268,15 +282,16 @@ NewText with_late_mail(const Journal& journal, const LockedFile& mailbox, std::u
 
 Result<> finish(const Journals& journals, const LockedFile& mailbox, Journal journal,
                 const Finding& finding) {
-  const SignalsHeld held;
   const bool late = finding.late < mailbox.size();
   if (late) {
+    TRY_LET(from, from_line_of(mailbox, finding.late));
+    TRY_LET(gap, completion(journal, mailbox));
     TRY_LET(both, write_journal(journals, mailbox, journal.facts.offset,
-                                with_late_mail(journal, mailbox, finding.late)));
+                                with_late_mail(journal, mailbox, from, std::move(gap))));
     TRY(publish(journals));
     journal = std::move(both);
   }
-  TRY(extend_mailbox(mailbox, journal));
+  TRY(extend_mailbox(mailbox, journal, Copy::room));
   TRY(overwrite(mailbox, journal, late ? Announce::mail : Announce::nothing));
   remove_journal(journals, journals.name);
   return {};
@@ -317,19 +332,20 @@ bool exists(int folder, const std::string& name) {
 
 }  // namespace
 
-Result<> rewrite(LockedFile& mailbox, std::uint64_t offset, const NewText& text, const Owner& owner,
-                 Announce announce) {
+Result<> rewrite(LockedFile& mailbox, const Replacement& replacement, const Owner& owner) {
   TRY_LET(journals, open_journals(owner, mailbox.path()));
   if (exists(journals.folder.number(), journals.name)) return changed_by_others(mailbox.path());
-  TRY_LET(journal, write_journal(journals, mailbox, offset, text));
-  if (journal.facts.text_size() == 0) {
+  TRY_LET(journal, write_journal(journals, mailbox, replacement.offset, replacement.text));
+  auto started = replacement.ready ? replacement.ready() : Result<>();
+  if (!started || journal.facts.text_size() == 0)
     ::unlinkat(journals.folder.number(), journals.draft().c_str(), 0);
-    return cut_and_keep(mailbox, offset, announce);
-  }
-  const SignalsHeld held;
-  auto started = publish(journals);
+  if (!started) return started;
+  if (journal.facts.text_size() == 0)
+    return cut_and_keep(mailbox, replacement.offset, replacement.announce);
+  started = publish(journals);
   if (started) {
-    started = extend_mailbox(mailbox, journal);
+    // Once others were told that it is ready, giving up would have them have done it in vain.
+    started = extend_mailbox(mailbox, journal, replacement.ready ? Copy::to_the_end : Copy::room);
     if (!started && !cut(mailbox, mailbox.size()))
       return to_be_finished(std::move(started).error());
   }
@@ -338,18 +354,26 @@ Result<> rewrite(LockedFile& mailbox, std::uint64_t offset, const NewText& text,
     remove_journal(journals, journals.name);
     return started;
   }
-  auto written = overwrite(mailbox, journal, announce);
+  auto written = overwrite(mailbox, journal, replacement.announce);
   if (!written) return to_be_finished(std::move(written).error());
   remove_journal(journals, journals.name);
   return {};
 }
 
+Result<LockedFile> lock_mailbox(const std::string& path, const Owner& owner) {
+  struct stat status;
+  if (::lstat(path.c_str(), &status) != 0) return base::system_error(path, "open", errno);
+  const bool may_write = ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0;
+  return LockedFile::open(path, may_write ? status.st_uid : owner.uid, owner.lock_limit);
+}
+
 Result<std::string> finish_rewrite(const std::string& path, const Owner& owner) {
   if (owner.journals.empty() || !exists(AT_FDCWD, cat(owner.journals, "/", name_for(path))))
     return std::string();
+  const base::SignalsHeld held;
   TRY_LET(journals, open_journals(owner, path));
   if (!exists(AT_FDCWD, path)) return look_at(journals, nullptr);
-  TRY_LET(mailbox, LockedFile::open(path, owner.uid, owner.lock_limit));
+  TRY_LET(mailbox, lock_mailbox(path, owner));
   return look_at(journals, &mailbox);
 }
 

@@ -19,10 +19,23 @@ using NewText = std::function<base::Result<std::string>()>;
 /// changed after it was read.
 enum class Announce { nothing, mail };
 
-/// Replace all of the mailbox from `offset` on. Errors: retry, no_permission, io: nothing was
-/// changed, or the text says that the next start will finish it.
-base::Result<> rewrite(store::LockedFile& mailbox, std::uint64_t offset, const NewText& text,
-                       const Owner& owner, Announce announce);
+/// What comes in the place of all of a mailbox from `offset` on.
+struct Replacement {
+  std::uint64_t offset = 0;
+  NewText text;
+  Announce announce = Announce::nothing;
+  Ready ready;  ///< may be none; where it fails nothing is changed
+};
+
+/// Signals are to be held (base::SignalsHeld); it gives up where one asks the program to end before
+/// the mailbox is written. Errors: retry, no_permission, io, those of `ready`: nothing was changed,
+/// or the text says that the next start will finish it.
+base::Result<> rewrite(store::LockedFile& mailbox, const Replacement& replacement,
+                       const Owner& owner);
+
+/// Lock a mailbox that is there for who may write it, whosever it is. Errors: as
+/// LockedFile::open().
+base::Result<store::LockedFile> lock_mailbox(const std::string& path, const Owner& owner);
 
 /// Finish what a crash cut off, if there is such a thing. Returns what a person should know (where
 /// the text is that does not fit any more), or nothing. Errors: retry (locked), no_permission, io.

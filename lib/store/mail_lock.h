@@ -31,7 +31,8 @@ class LockedFile {
  public:
   /// Open for reading and writing, made (mode 0600, its name durable) if it is not there, locked
   /// within `limit`. Errors: no_permission (a link, a second name, a special file, a folder, a
-  /// foreign owner: `path: why`), retry (locked by others all the time; permission; full), io.
+  /// foreign owner: `path: why`), retry (locked by others all the time; permission; full; asked to
+  /// end while signals are held), io.
   static base::Result<LockedFile> open(const std::string& path, uid_t owner,
                                        std::chrono::milliseconds limit);
   LockedFile(LockedFile&& other) noexcept;

@@ -43,12 +43,13 @@ struct Maildir {
 
 Result<Maildir> open_maildir(const std::string& path, uid_t owner) {
   const auto slash = path.rfind('/');
-  const std::string above = slash == 0 ? "/" : path.substr(0, slash);
+  const bool here = slash == std::string::npos;
+  const std::string above = here ? "." : slash == 0 ? "/" : path.substr(0, slash);
   Maildir maildir;
   auto there = base::open_at(AT_FDCWD, path, folder_flags, 0, path);
   if (!there && there.error().system_error == ENOENT) {
     TRY_LET(parent, base::open_at(AT_FDCWD, above, folder_flags, 0, above));
-    there = open_or_make(parent.number(), path.substr(slash + 1), 0, path);
+    there = open_or_make(parent.number(), path.substr(here ? 0 : slash + 1), 0, path);
   }
   if (!there) return std::move(there).error();
   maildir.folder = std::move(there).value();
@@ -66,13 +67,17 @@ Result<Maildir> open_maildir(const std::string& path, uid_t owner) {
   return maildir;
 }
 
-Result<> write_text(Fd& file, std::string_view head, const MessageText& text,
+Result<> write_text(Fd& file, const MaildirDelivery& delivery, const MessageText& text,
                     const std::string& what) {
-  Rendering rendering(std::string(head), text, Rendering::Form::plain);
+  Rendering rendering(std::string(delivery.head), text, Rendering::Form::plain);
   for (;;) {
     TRY_LET(piece, rendering.next());
     if (piece.empty()) break;
     TRY(base::write_all(file.number(), piece, what));
+  }
+  if (delivery.time) {
+    const timespec times[2] = {{0, UTIME_NOW}, {static_cast<time_t>(*delivery.time), 0}};
+    ::futimens(file.number(), times);
   }
   TRY(base::sync(file.number(), what));
   return file.close(what);
@@ -120,54 +125,54 @@ Result<bool> seen_before(const Maildir& maildir, const std::string& name, std::s
 
 // The same where neither a careful rename nor a second name can be had (vfat, CIFS, FUSE): nobody
 // else makes this name, which is of one delivery.
-Result<bool> publish_plainly(const Maildir& maildir, const std::string& from, const std::string& to,
+Result<bool> publish_plainly(int tmp, const std::string& from, int folder, const std::string& to,
                              const std::string& what) {
   struct stat status;
-  if (::fstatat(maildir.fresh.number(), to.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
-    return false;
+  if (::fstatat(folder, to.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return false;
   if (errno != ENOENT) return base::system_error(what, "stat", errno);
-  if (::renameat(maildir.tmp.number(), from.c_str(), maildir.fresh.number(), to.c_str()) == 0)
-    return true;
+  if (::renameat(tmp, from.c_str(), folder, to.c_str()) == 0) return true;
   return base::system_error(what, "rename", errno);
 }
 
-// tmp/NAME becomes new/NAME unless there is such a one: false then.
-Result<bool> publish(const Maildir& maildir, const std::string& from, const std::string& to,
+// tmp/NAME gets its name in new/ or cur/ unless there is such a one: false then.
+Result<bool> publish(int tmp, const std::string& from, int folder, const std::string& to,
                      const std::string& what) {
-  if (::renameat2(maildir.tmp.number(), from.c_str(), maildir.fresh.number(), to.c_str(),
-                  RENAME_NOREPLACE) == 0)
-    return true;
+  if (::renameat2(tmp, from.c_str(), folder, to.c_str(), RENAME_NOREPLACE) == 0) return true;
   if (errno == ENOSYS || errno == EINVAL) {  // a file system without it
-    if (::linkat(maildir.tmp.number(), from.c_str(), maildir.fresh.number(), to.c_str(), 0) == 0) {
-      ::unlinkat(maildir.tmp.number(), from.c_str(), 0);
+    if (::linkat(tmp, from.c_str(), folder, to.c_str(), 0) == 0) {
+      ::unlinkat(tmp, from.c_str(), 0);
       return true;
     }
-    if (errno == EPERM || errno == EOPNOTSUPP) return publish_plainly(maildir, from, to, what);
+    if (errno == EPERM || errno == EOPNOTSUPP) return publish_plainly(tmp, from, folder, to, what);
   }
   if (errno == EEXIST) return false;
   return base::system_error(what, "rename", errno);
 }
 
-// Into new/ under the first name that is free, or is this message's already.
-Result<> enter(const Maildir& maildir, const std::string& name, std::string_view head,
-               const MessageText& text, const std::string& what) {
-  TRY_LET(seen, seen_before(maildir, name, head, text));
+// Into new/ or cur/ under the first name that is free, or is this message's already.
+Result<> enter(const Maildir& maildir, const MaildirDelivery& delivery, const MessageText& text,
+               const std::string& what) {
+  const std::string name(delivery.unique);
+  const int tmp = maildir.tmp.number();
+  TRY_LET(seen, seen_before(maildir, name, delivery.head, text));
   if (seen) {
-    ::unlinkat(maildir.tmp.number(), name.c_str(), 0);
+    ::unlinkat(tmp, name.c_str(), 0);
     return base::sync(maildir.seen.number(), what);
   }
-  std::string chosen = name;
+  const Fd& folder = delivery.flags ? maildir.seen : maildir.fresh;
+  const std::string info = delivery.flags ? cat(":2,", *delivery.flags) : "";
+  std::string chosen = name + info;
   for (unsigned other = 1;; ++other) {
-    TRY_LET(entered, publish(maildir, name, chosen, what));
+    TRY_LET(entered, publish(tmp, name, folder.number(), chosen, what));
     if (entered) break;
-    if (delivered_before(maildir.fresh, chosen, head, text)) {
-      ::unlinkat(maildir.tmp.number(), name.c_str(), 0);
-      return base::sync(maildir.fresh.number(), what);
+    if (delivered_before(folder, chosen, delivery.head, text)) {
+      ::unlinkat(tmp, name.c_str(), 0);
+      return base::sync(folder.number(), what);
     }
-    chosen = cat(name, ".", other);
+    chosen = cat(name, ".", other, info);
   }
-  auto durable = base::sync(maildir.fresh.number(), what);
-  if (!durable) ::unlinkat(maildir.fresh.number(), chosen.c_str(), 0);
+  auto durable = base::sync(folder.number(), what);
+  if (!durable) ::unlinkat(folder.number(), chosen.c_str(), 0);
   return durable;
 }
 
@@ -197,17 +202,23 @@ Result<> list_part(int folder, const std::string& part, const std::string& what,
 
 }  // namespace
 
-Result<> deliver_maildir(const std::string& path, uid_t owner, std::string_view unique,
-                         std::string_view head, const MessageText& text) {
+Result<> deliver_maildir(const std::string& path, uid_t owner, const MaildirDelivery& delivery,
+                         const MessageText& text) {
   TRY_LET(maildir, open_maildir(path, owner));
-  const std::string name(unique), what = cat(path, "/tmp/", name);
+  const std::string name(delivery.unique), what = cat(path, "/tmp/", name);
   constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
   ::unlinkat(maildir.tmp.number(), name.c_str(), 0);  // of an attempt that was cut off
   TRY_LET(file, base::open_at(maildir.tmp.number(), name, flags, 0600, what));
-  auto delivered = write_text(file, head, text, what);
-  if (delivered) delivered = enter(maildir, name, head, text, cat(path, "/new/", name));
+  auto delivered = write_text(file, delivery, text, what);
+  if (delivered)
+    delivered = enter(maildir, delivery, text, cat(path, delivery.flags ? "/cur/" : "/new/", name));
   if (!delivered) ::unlinkat(maildir.tmp.number(), name.c_str(), 0);
   return delivered;
+}
+
+Result<> deliver_maildir(const std::string& path, uid_t owner, std::string_view unique,
+                         std::string_view head, const MessageText& text) {
+  return deliver_maildir(path, owner, MaildirDelivery{unique, head, {}, {}}, text);
 }
 
 Result<std::vector<MaildirMessage>> list_maildir(const std::string& path) {

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,10 +20,19 @@
 
 namespace store {
 
+/// What is delivered, the text apart.
+struct MaildirDelivery {
+  std::string_view unique;           ///< of this delivery among all on this machine, the same at
+                                     ///< every attempt; a word of letters, digits, '_' and '.'
+  std::string_view head;             ///< goes before the text
+  std::optional<std::string> flags;  ///< it was seen before: it comes to cur/ with these letters
+  std::optional<std::int64_t> time;  ///< when it first arrived, seconds since 1970
+};
 /// Deliver one message. The folder and its cur/, new/ and tmp/ are made where they are missing,
-/// mode 0700, durably. unique: of this delivery among all on this machine, the same at every
-/// attempt; a word of letters, digits, '_' and '.'. Errors: no_permission (no folder, foreign
-/// owner), retry, io.
+/// mode 0700, durably. Errors: no_permission (no folder, foreign owner), retry, io.
+base::Result<> deliver_maildir(const std::string& path, uid_t owner,
+                               const MaildirDelivery& delivery, const MessageText& text);
+/// One that is new.
 base::Result<> deliver_maildir(const std::string& path, uid_t owner, std::string_view unique,
                                std::string_view head, const MessageText& text);
 

@@ -15,6 +15,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
+#include "lib/base/signals.h"
 #include "lib/base/text.h"
 #include "lib/store/checksum.h"
 #include "lib/store/mbox.h"
@@ -205,14 +206,20 @@ Result<> write_message(const LockedFile& file, std::uint64_t offset, std::string
   return sync_written(file);
 }
 
-Result<> write_stored(const LockedFile& file, std::span<const std::string> messages) {
+Result<> interrupted(const std::string& path) {
+  if (!base::SignalsHeld::wanted()) return {};
+  return base::Error{base::Kind::retry, cat(path, ": interrupted"), EINTR};
+}
+
+Result<> write_stored(const LockedFile& file, const StoredMessages& messages) {
   std::uint64_t offset = file.size();
-  TRY_LET(start, completion(file, offset));
-  TRY(base::write_all_at(file.number(), start, offset, file.path()));
-  offset += start.size();
-  for (const auto& message : messages) {
-    TRY(base::write_all_at(file.number(), message, offset, file.path()));
-    offset += message.size();
+  TRY_LET(text, completion(file, offset));
+  for (bool first = true; first || !text.empty(); first = false) {
+    TRY(base::write_all_at(file.number(), text, offset, file.path()));
+    TRY(interrupted(file.path()));
+    offset += text.size();
+    TRY_LET(next, messages());
+    text = std::move(next);
   }
   return sync_written(file);
 }
@@ -255,7 +262,7 @@ Result<> append_mbox(LockedFile& file, std::string_view head, const MessageText&
   return written;
 }
 
-Result<> append_stored(LockedFile& file, std::span<const std::string> messages) {
+Result<> append_stored(LockedFile& file, const StoredMessages& messages) {
   auto written = write_stored(file, messages);
   if (!written) TRY(cut(file, file.size()));
   return written;

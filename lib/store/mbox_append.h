@@ -17,7 +17,7 @@
 // file has to be searched for.
 #pragma once
 
-#include <span>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -41,8 +41,13 @@ struct Journal {
 base::Result<> append_mbox(LockedFile& file, std::string_view head, const MessageText& text,
                            const Journal* journal);
 
+/// Messages as they stand in an mbox, one at each call; an empty one is behind the last.
+using StoredMessages = std::function<base::Result<std::string>()>;
+
 /// Append messages that come from another mbox: From_ line, text quoted already, an empty line
-/// each. All of them or none, on stable storage when this returns. Errors: as append_mbox().
-base::Result<> append_stored(LockedFile& file, std::span<const std::string> messages);
+/// each. All of them or none, on stable storage when this returns: it gives up where signals are
+/// held and one comes that asks the program to end. Errors: as append_mbox(), and those of
+/// `messages`.
+base::Result<> append_stored(LockedFile& file, const StoredMessages& messages);
 
 }  // namespace store

@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 from support.mail_reader import Reader
@@ -88,9 +89,40 @@ def test_how_the_system_mailbox_is_left(boxes, case):
 def test_an_emptied_mailbox(boxes):
     assert boxes.said("set keep\ndelete *\nquit") == ""
     assert boxes.now() == ""
+    inode = boxes.box.stat().st_ino
     boxes.box.write_text(messages(""))
     assert boxes.said("delete *\nquit") == ""
-    assert not boxes.box.exists()
+    assert boxes.now() == "" and boxes.box.stat().st_ino == inode
+
+
+def test_what_cannot_be_written_is_said_at_the_start_and_nothing_is_moved(boxes):
+    (boxes.home / "second name").hardlink_to(boxes.box)
+    for _ in range(2):
+        done = boxes.run("touch *\ndelete 1\nquit\n", "-N")
+        assert f"{boxes.box}: has more than one name, so it is opened read-only\n".encode() in done.stdout
+        assert b"[Read only]" in done.stdout
+    assert boxes.now() == messages("", "", "") and not boxes.mbox.exists()
+
+
+def test_a_mailbox_that_is_mbox_itself_keeps_its_mail(boxes):
+    boxes.mbox.symlink_to(boxes.box)
+    assert boxes.said("touch 1\ndelete 2\nquit") == "Held 2 messages in BOX\n"
+    assert boxes.now() == message(1, OLD) + message(3, OLD)
+
+
+def test_nothing_comes_to_mbox_when_the_mailbox_was_rewritten_by_another(boxes):
+    other = r"From x@y Sat Jan  2 08:50:01 2021\n\nother\n\n"
+    done = boxes.run(f"set append\ntouch *\n!printf '{other}' >$MAIL\nquit\n", "-N")
+    assert done.returncode != 0 and b"changed by another program" in done.stdout
+    assert not boxes.mbox.exists()
+
+
+def test_root_reads_and_changes_the_mail_of_others(boxes):
+    if os.geteuid() != 0:
+        pytest.skip("giving a mailbox away needs root")
+    os.chown(boxes.box, 4711, 4711)
+    assert boxes.said("delete 1\nquit") == "Held 2 messages in BOX\n"
+    assert boxes.now() == message(2, OLD) + message(3, OLD) and boxes.box.stat().st_uid == 4711
 
 
 def test_what_comes_into_mbox_stands_before_the_rest_unless_append_is_set(boxes):
@@ -165,6 +197,40 @@ def test_how_a_file_is_left(boxes):
     assert not (boxes.home / "g").exists()
 
 
+# A signal comes at a system call.
+
+SIGNALLED = {
+    "append": ("copy * out\nexit", "pwrite64", 2),
+    "draft": ("touch *\ndelete 1\nquit", "pwrite64", 1),
+    "move": ("set append\ntouch *\nquit", "pwrite64", 2),
+}
+
+
+@pytest.mark.parametrize("name", ["TERM", "HUP"])
+@pytest.mark.parametrize("case", SIGNALLED)
+def test_a_signal_leaves_no_lock_and_no_part(boxes, case, name, tmp_path):
+    commands, call, when = SIGNALLED[case]
+    done = subprocess.run(["strace", "-f", "-o", tmp_path / "trace", "-e", f"trace={call}", "-e",
+                           f"inject={call}:signal={name}:when={when}", boxes.mail, "-n", "-N"], input=commands.encode() + b"\n",
+                          env=boxes.env, cwd=boxes.home, capture_output=True, check=False, timeout=60)
+    assert done.returncode != 0 and f"SIG{name}" in (tmp_path / "trace").read_text()
+    assert boxes.now() == messages("", "", "")
+    left = [path.name for path in [*boxes.home.rglob("*"), *tmp_path.iterdir()] if path.is_file()]
+    assert sorted(left) == ["box", "trace"]
+
+
+def test_a_folder_may_be_changed_while_a_mailbox_is_open_by_a_relative_name(boxes):
+    file = boxes.home / "f"
+    file.write_text(messages(READ, READ))
+    assert boxes.said("delete 1\ncd /\ninc\nquit", "-f", "f") == 'No new mail.\n"f" complete\n'
+    assert file.read_text() == message(2, READ)
+    for part in ("cur", "new", "tmp"):
+        (boxes.home / "d" / part).mkdir(parents=True)
+    (boxes.home / "d/cur/1.a:2,S").write_text("Subject: one\n\n1\n")
+    assert boxes.said("delete 1\ncd /\nquit", "-f", "d/") == '"d/" truncated\n'
+    assert not (boxes.home / "d/cur/1.a:2,S").exists()
+
+
 def test_saving(boxes):
     said = boxes.said("save 1 out\nsave 2 out\ncopy 3 'a file'\nsave 3\nSave 1\nCopy 2\nexit")
     assert said == '"out" [New file]\n"out" [Appended]\n"a file" [New file]\n"3" [New file]\n"m1" [New file]\n"m2" [New file]\n'
@@ -215,6 +281,64 @@ def test_a_maildir(boxes):
     assert boxes.said("copy * d\nexit") == '"d" [Appended]\n'
     found = mailbox.Maildir(boxes.home / "d")
     assert sorted(each["Subject"] for each in found) == ["one", "s1", "s2", "s3"]
+
+
+def maildir(path):
+    for part in ("cur", "new", "tmp"):
+        (path / part).mkdir(parents=True)
+    return path
+
+
+def test_what_another_program_did_to_a_maildir_stays(boxes):
+    box = maildir(boxes.home / "d")
+    (box / "new/1.a.h").write_text("Subject: one\n\n1\n")
+    (box / "new/2.b.h").write_text("Subject: two\n\n2\n")
+    boxes.said("!mv d/new/1.a.h d/cur/1.a.h:2,FRS; rm d/new/2.b.h\nquit", "-f", "d")
+    assert [path.name for path in box.glob("*/*")] == ["1.a.h:2,FRS"]
+
+
+@pytest.mark.parametrize("refused", [(), ("renameat2:error=EINVAL",), ("renameat2:error=EINVAL", "linkat:error=EPERM")],
+                         ids=["renameat2", "linkat", "renameat"])
+def test_messages_of_a_maildir_whose_names_are_alike(boxes, tmp_path, refused):
+    """Also where a file system cannot rename without replacing, or link."""
+    box = maildir(boxes.home / "d")
+    for name in ("new/foo:bar", "new/foo:baz", "new/1.a", "cur/1.a:2,", "new/2.b"):
+        (box / name).write_text(f"Subject: {name}\n\n{name}\n")
+    traced = ["strace", "-f", "-o", tmp_path / "trace", *(word for each in refused for word in ("-e", f"inject={each}"))]
+    subprocess.run([*traced, boxes.mail, "-n", "-f", "d"], input=b"touch *\nquit\n", env=boxes.env, cwd=boxes.home, check=True,
+                   stdout=subprocess.DEVNULL, timeout=60)
+    names = sorted(path.name for path in box.glob("cur/*"))
+    assert names == ["1.a.1:2,", "1.a:2,", "2.b:2,", "foo:bar:2,", "foo:baz:2,"]
+    assert len({path.read_text() for path in box.glob("*/*")}) == 5
+
+
+def test_a_new_maildir_holds_what_was_saved_as_it_was(boxes):
+    boxes.box.write_text(message(1).replace("\n", "\r\n") + message(2))
+    assert boxes.said("flag 1\ncopy * made/\nexit") == '"made/" [New file]\n'
+    found = {path.name.rpartition(":2,")[2]: path for path in (boxes.home / "made/cur").iterdir()}
+    assert sorted(found) == ["", "F"]
+    assert found[""].read_text() == message(2).split("\n", 1)[1].removesuffix("\n")
+    assert found["F"].read_bytes().endswith(b"\r\nbody 1\r\n") and b"Status" not in found["F"].read_bytes()
+    assert int(found[""].stat().st_mtime) == int(time.mktime((2021, 1, 2, 8, 50, 2, 0, 0, -1)))
+
+
+def test_messages_that_vanish_are_gone_and_the_others_go_on(boxes):
+    box = maildir(boxes.home / "d")
+    for number in range(1, 4):
+        (box / f"cur/{number}:2,S").write_text(f"Subject: {number}\n\n{number}\n")
+    env = {"MAIL": f"{box}/"}
+    done = boxes.run("set append\ntouch *\n!rm d/cur/2:2,S\ncopy 1-3 out\nquit\n", "-N", env=env)
+    assert done.returncode == 0, done.stdout
+    for name in ("out", "mbox"):
+        assert re.findall(r"Subject: (\d)", (boxes.home / name).read_text()) == ["1", "3"]
+    assert list((box / "cur").iterdir()) == []
+
+
+def test_mail_behind_an_empty_line_is_mail(boxes):
+    boxes.box.write_text("\n" + message(1))
+    assert boxes.run("", "-e").returncode == 0
+    boxes.box.write_text("\nprose\n")
+    assert boxes.run("", "-e").returncode == 1
 
 
 # With those who deliver.
@@ -334,3 +458,19 @@ def test_a_text_that_does_not_fit_any_more_is_kept_apart(bed):
                                     f"what it was to hold is in /home/jane/journals/{kept.name}\n")
     assert kept.read_text() == message(2) + message(3)
     assert bed.world.path("/home/jane/box").read_text() == other
+
+
+def test_a_rewriting_that_cannot_be_finished_now_hides_no_mail(bed):
+    bed.write("/home/jane/box", messages("", "", "").encode())
+    bed.world.run(["strace", "-f", "-o", "/home/jane/trace", "-e", "trace=pwrite64", "-e",
+                   "inject=pwrite64:signal=KILL:when=4", *driver("commit", "/home/jane/box", "d1")], user="jane")
+    lock = bed.world.path("/home/jane/box.lock")
+    lock.unlink(missing_ok=True)
+    bed.write("/home/jane/box.lock")
+    done = bed.world.run(driver("list", "/home/jane/box", lock_limit=50), user="jane")
+    assert done.returncode == 0 and b"messages\n" in done.stdout
+    assert b"/home/jane/box.lock is there; a crash cut off the rewriting of /home/jane/box" in done.stderr
+    assert b"read-only" in done.stderr
+    lock.unlink()
+    assert bed.world.run(driver("list", "/home/jane/box"), user="jane").stderr == b""
+    assert bed.world.path("/home/jane/box").read_text() == message(2) + message(3)

@@ -17,12 +17,6 @@ PROMISED = 5
 
 
 @pytest.fixture
-def root():
-    if os.geteuid() != 0:
-        pytest.skip("mounting a file system needs root")
-
-
-@pytest.fixture
 def account_in(tmp_path, programs):
     """account_in(folder): an account whose spool is folder/spool."""
     made = []
@@ -58,18 +52,6 @@ def accepted(account, text=TEXT):
     whole, complaints = queue_of(account.spool)
     assert complaints == [] and whole
     return whole
-
-
-@pytest.fixture(params=["tmpfs", "ext4"])
-def small_disk(request, root, tmp_path):
-    """A mounted file system with room for a few messages."""
-    where = tmp_path / "small"
-    if request.param == "tmpfs":
-        mount = disks.tmpfs(where, "size=1m")
-    else:
-        mount = disks.Ext4(tmp_path / "small.img", "8M").mounted(where)
-    with mount as folder:
-        yield folder
 
 
 def test_full_disk(small_disk, account_in):

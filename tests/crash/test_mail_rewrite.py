@@ -1,13 +1,12 @@
 """Rewriting a mailbox with each system call going wrong, without room, and without power: every message that was not
 deleted is in the mailbox at the latest when it was opened again, also where a delivery came in between."""
 
-import ctypes
 import dataclasses
-import os
 import subprocess
 
 import disks
 import faults
+import powercuts
 import pytest
 from spoolcheck import Tally, quick_base, report
 
@@ -18,6 +17,11 @@ LATE = b"From late@example.org Sat Mar  9 01:01:01 2024\nSubject: late\n\nlate\n
 def message(number, status=b"", lines=3):
     return b"From m%d@example.org Sat Jan  2 08:50:%02d 2021\nSubject: %d\n%s\n" % (number, number % 60, number, status) \
         + b"".join(b"%d line %07d of a message\n" % (number, n) for n in range(lines)) + b"\n"
+
+
+def ended(text):
+    """As whoever delivers completes it: with an empty line at its end."""
+    return text + (b"" if text[-2:] in (b"\n\n", b"") else b"\n" if text.endswith(b"\n") else b"\n\n")
 
 
 class Bed:
@@ -49,17 +53,15 @@ class Bed:
         refused = done.status > 0 and done.stderr and FINISHES.encode() not in done.stderr
         if (told or refused) and box.read_bytes() != (self.after if told else self.before):
             found.append(f"told {done.stdout + done.stderr!r}, but {box.read_bytes()[-300:]!r}")
-        extra = b""
         if late:
+            text = box.read_bytes()
             with open(box, "ab") as file:
-                end = box.read_bytes()[-2:]
-                extra = (b"" if end in (b"\n\n", b"") else b"\n" if end.endswith(b"\n") else b"\n\n") + LATE
-                file.write(extra)
+                file.write(ended(text)[len(text):] + LATE)
         said = self.open_again(folder)
         if said:
             found.append(f"afterwards: {said}")
         now = box.read_bytes()
-        wanted = {self.before + LATE, self.after + LATE} if late else {self.before, self.after}
+        wanted = {ended(self.before) + LATE, ended(self.after) + LATE} if late else {self.before, self.after}
         if now not in wanted:
             found.append(f"torn: {len(now)} {now[-600:]!r}")
         if FINISHES.encode() in done.stderr and not now.startswith(self.after):
@@ -81,6 +83,8 @@ def cases():
         "shrinks": (b"".join(small), ["d2", "s3=O"], small[0] + message(3, OLD) + small[3]),
         "cut": (b"".join(small), ["d3", "d4"], small[0] + small[1]),
         "emptied": (b"".join(small), ["d1", "d2", "d3", "d4"], b""),
+        "unfinished": (b"".join(small)[:-2], ["s2=RO", "s3=O"],
+                       small[0] + message(2, READ) + message(3, OLD) + small[3][:-2]),
         "large grows": (b"".join(large), ["s1=RO", "s4=O"],
                         message(1, READ) + large[1] + large[2] + message(4, OLD)),
         "large shrinks": (b"".join(large), ["d1"], b"".join(large[1:])),
@@ -95,12 +99,6 @@ def driver(programs):
     path = programs["postbag-flush"].parents[1] / "tests/mailbox_driver"
     assert path.exists(), f"{path} is missing; `make tests` builds it"
     return path
-
-
-@pytest.fixture
-def root():
-    if os.geteuid() != 0:
-        pytest.skip("mounting a file system needs root")
 
 
 KINDS = ("kill", "error", "short", "error-after", "full")
@@ -133,7 +131,7 @@ def test_every_call_goes_wrong(driver, case):
     assert outcome.hit >= 9
 
 
-@pytest.mark.parametrize("case", ["grows", "shrinks", "cut", "large grows", "large shrinks"])
+@pytest.mark.parametrize("case", ["grows", "shrinks", "cut", "unfinished", "large grows", "large shrinks"])
 def test_mail_that_arrives_after_the_crash(driver, case):
     bed = Bed(driver, *CASES[case])
 
@@ -143,16 +141,6 @@ def test_mail_that_arrives_after_the_crash(driver, case):
     outcome = faults.matrix(bed.argv(), check, setup=bed.prepare, base=quick_base(), kinds=("kill",))
     assert not outcome.complaints, outcome
     assert outcome.hit >= 9
-
-
-@pytest.fixture(params=["tmpfs", "ext4"])
-def small_disk(request, root, tmp_path):
-    if request.param == "tmpfs":
-        mount = disks.tmpfs(tmp_path / "small", "size=1m")
-    else:
-        mount = disks.Ext4(tmp_path / "small.img", "8M").mounted(tmp_path / "small")
-    with mount as folder:
-        yield folder
 
 
 @pytest.mark.parametrize("full", ["mailbox", "journals"])
@@ -180,43 +168,14 @@ def test_a_full_disk_changes_nothing(driver, small_disk, tmp_path, full):
 
 # The power fails.
 
-@pytest.fixture
-def disk(root, tmp_path):
-    return disks.Ext4(tmp_path / "disk.img", "24M")
-
-
 @pytest.mark.parametrize("case, late", [("grows", False), ("shrinks", True)])
 def test_a_power_cut_at_every_call(driver, disk, tmp_path, case, late):
     bed = Bed(driver, *CASES[case])
-    n, hit, complaints = 0, True, []
-    while hit:  # and once without a cut before its end
-        n += 1
-        with disk.mounted(tmp_path / "disk") as mount:
-            world = mount / "world"
-            world.mkdir()
-            bed.prepare(world)
-            disks.sync(mount)
-            result = faults.run(bed.argv(world), at=n, kill="tree", paths=[world])
-            hit = result.hit
-            after = disk.cut(tmp_path / "cut.img")
-            subprocess.run(["rm", "-r", world], check=True)
-        with after.mounted(tmp_path / "disk"):  # its mailbox has the same path
-            complaints += [(n, str(hit), each) for each in bed.problems(world, result, late)]
+    complaints = []
+    for n, result, world in powercuts.at_every_call(disk, tmp_path, bed):
+        complaints += [(n, str(result.hit), each) for each in bed.problems(world, result, late)]
     assert complaints == []
     assert n > 8 and result.stdout.startswith(b"left")
-
-
-def write_out(path, start, size):
-    """These bytes reach the disk, as they do of themselves sooner or later; the rest may not."""
-    with open(path, "rb") as file:
-        assert ctypes.CDLL(None, use_errno=True).sync_file_range(
-            file.fileno(), ctypes.c_int64(start), ctypes.c_int64(size), 7) == 0
-
-
-def commit(folder):
-    """The file system's journal: lengths and names reach the disk, perhaps before the text."""
-    with open(folder / "other", "wb") as file:
-        os.fsync(file.fileno())
 
 
 @pytest.mark.parametrize("case", ["large grows", "large shrinks"])
@@ -233,8 +192,8 @@ def test_a_power_cut_that_leaves_a_part(driver, disk, tmp_path, case, late, star
         call = "1:fdatasync:*/box" if "shrinks" in case else "1:fsync:*/box"
         result = faults.run(bed.argv(world), point=call, kill="tree", paths=[world])
         assert result.hit and (world / "box").read_bytes() != bed.before
-        write_out(world / "box", start, size)
-        commit(world)
+        powercuts.write_out(world / "box", start, size)
+        powercuts.commit(world)
         after = disk.cut(tmp_path / "cut.img")
     with after.mounted(tmp_path / "disk"):
         assert (world / "box").read_bytes() not in (bed.before, bed.after)

@@ -1,13 +1,12 @@
 """Deliveries with each of their system calls going wrong, without room, and without power: the old mailbox is intact
 or the new message is whole, at the latest when the delivery was made again, and it is there once."""
 
-import ctypes
-import os
 import subprocess
 import time
 
 import disks
 import faults
+import powercuts
 import pytest
 from spoolcheck import Tally, quick_base, report
 
@@ -27,12 +26,6 @@ def driver(programs):
     path = programs["postbag-flush"].parents[1] / "tests/deliver"
     assert path.exists(), f"{path} is missing; `make tests` builds it"
     return path
-
-
-@pytest.fixture
-def root():
-    if os.geteuid() != 0:
-        pytest.skip("mounting a file system needs root")
 
 
 class Bed:
@@ -124,16 +117,6 @@ def test_every_call_goes_wrong(driver, case):
     assert outcome.hit > 40
 
 
-@pytest.fixture(params=["tmpfs", "ext4"])
-def small_disk(request, root, tmp_path):
-    if request.param == "tmpfs":
-        mount = disks.tmpfs(tmp_path / "small", "size=1m")
-    else:
-        mount = disks.Ext4(tmp_path / "small.img", "8M").mounted(tmp_path / "small")
-    with mount as folder:
-        yield folder
-
-
 @pytest.mark.parametrize("kind", ["mbox", "maildir"])
 @pytest.mark.parametrize("known", [True, False], ids=["again", "first"])
 def test_a_full_disk_changes_nothing(driver, small_disk, kind, known):
@@ -164,11 +147,6 @@ def test_a_disk_that_fills_in_the_middle(driver, root, tmp_path):
         assert bed.content(folder) == OLD
 
 
-@pytest.fixture
-def disk(root, tmp_path):
-    return disks.Ext4(tmp_path / "disk.img", "24M")
-
-
 @pytest.mark.parametrize("age, stale", [(400, False), (600, True)])
 def test_an_old_dot_lock(driver, disk, tmp_path, age, stale):
     bed = Bed(driver, "mbox")
@@ -189,36 +167,12 @@ def test_an_old_dot_lock(driver, disk, tmp_path, age, stale):
 @pytest.mark.parametrize("case", CASES)
 def test_a_power_cut_at_every_call(driver, disk, tmp_path, case):
     bed = Bed(driver, *CASES[case])
-    n, hit, complaints = 0, True, []
-    while hit:  # and once without a cut before its end
-        n += 1
-        with disk.mounted(tmp_path / "disk") as mount:
-            world = mount / "world"
-            world.mkdir()
-            bed.prepare(world)
-            disks.sync(mount)
-            result = faults.run(bed.argv(world), at=n, kill="tree", paths=[world])
-            hit = result.hit
-            after = disk.cut(tmp_path / "cut.img")
-            subprocess.run(["rm", "-r", world], check=True)
-        with after.mounted(tmp_path / "disk"):  # its mailbox has the same path
-            # Unless it is called delivered, the disk has the old one or the new one.
-            complaints += [(n, str(hit), each) for each in bed.problems(world, result.stdout.decode())]
+    complaints = []
+    for n, result, world in powercuts.at_every_call(disk, tmp_path, bed):
+        # Unless it is called delivered, the disk has the old one or the new one.
+        complaints += [(n, str(result.hit), each) for each in bed.problems(world, result.stdout.decode())]
     assert complaints == []
     assert n > 4 and result.stdout.startswith(b"delivered")
-
-
-def write_out(path, start, size):
-    """These bytes reach the disk, as they do of themselves sooner or later; the rest may not."""
-    with open(path, "rb") as file:
-        assert ctypes.CDLL(None, use_errno=True).sync_file_range(
-            file.fileno(), ctypes.c_int64(start), ctypes.c_int64(size), 7) == 0
-
-
-def commit(folder):
-    """The file system's journal: lengths and names reach the disk, perhaps before the text."""
-    with open(folder / "other", "wb") as file:
-        os.fsync(file.fileno())
 
 
 @pytest.mark.parametrize("start, size", [(0, 65536), (0, 1 << 20), (1 << 20, 65536), (12288, 4096)])
@@ -231,8 +185,8 @@ def test_a_power_cut_that_leaves_a_part(driver, disk, tmp_path, start, size):
         disks.sync(mount)
         result = faults.run(bed.argv(world), point="1:fdatasync:*/box", kill="tree", paths=[world])
         assert result.hit and bed.content(world) == bed.after  # in memory
-        write_out(world / "box", start, size)
-        commit(world)
+        powercuts.write_out(world / "box", start, size)
+        powercuts.commit(world)
         after = disk.cut(tmp_path / "cut.img")
     with after.mounted(tmp_path / "disk"):
         torn = bed.content(world)

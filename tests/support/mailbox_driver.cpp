@@ -96,7 +96,7 @@ Result<int> put(const std::string& how, const std::string& box, base::Args files
     messages.push_back(std::move(message));
   }
   if (how == "prepend") {
-    TRY(reader::prepend_messages(session, box, messages));
+    TRY(reader::prepend_each(session, box, reader::one_by_one(messages)));
     return 0;
   }
   TRY_LET(appended, reader::append_messages(session, box, messages));

@@ -39,7 +39,10 @@ class FakeFolder : public reader::Folder {
   }
   base::Result<std::string> stored(std::size_t index) override { return whole(index); }
   base::Result<std::size_t> update() override { return std::size_t{0}; }
-  base::Result<Left> commit(std::span<const reader::Verdict>, WhenEmpty) override { return Left{}; }
+  base::Result<Left> commit_when(std::span<const reader::Verdict>, WhenEmpty,
+                                 const reader::Ready&) override {
+    return Left{};
+  }
   bool read_only() const override { return false; }
   std::string remark() const override { return ""; }
 

@@ -65,5 +65,38 @@ TEST_CASE("maildir folder: messages in the order of their delivery, changed by t
   REQUIRE(left);
   CHECK(left.value().arrived == 1);
   CHECK(left.value().messages == 2);
-  CHECK(names(box) == std::vector<std::string>{"cur/1002.b:2,S", "new/1004.d"});
+  CHECK(names(box) == std::vector<std::string>{"cur/1002.b:2,FS", "new/1004.d"});
+}
+
+TEST_CASE("maildir folder: it is not listed again while its folders have their old times") {
+  const Box box;
+  make(box);
+  box.write("cur/1.a:2,", "Subject: a\n\n");
+  box.age("new");
+  box.age("cur");
+  auto folder = open_maildir(box.path(), {}).value();
+  box.write("new/2.b", "Subject: b\n\n");
+  CHECK(folder->update().value() == 1);
+  box.write("new/3.c", "Subject: c\n\n");  // its folder's time is of just now, so it says nothing
+  CHECK(folder->update().value() == 1);
+  box.age("new");
+  CHECK(folder->update().value() == 0);
+  box.write("new/4.d", "Subject: d\n\n");
+  box.age("new");  // as if nothing had been done
+  CHECK(folder->update().value() == 0);
+}
+
+TEST_CASE("maildir folder: messages whose names are alike up to their flags are two") {
+  const Box box;
+  make(box);
+  box.write("new/1.a", "Subject: new\n\n");
+  box.write("cur/1.a:2,", "Subject: seen\n\n");
+  auto folder = open_maildir(box.path(), {}).value();
+  REQUIRE(folder->count() == 2);
+  std::filesystem::rename(box / "cur/1.a:2,", box / "cur/1.a:2,F");
+  CHECK(folder->update().value() == 0);
+  std::vector<std::string> headers;
+  for (std::size_t i = 0; i < 2; ++i) headers.push_back(folder->header(i).value());
+  std::sort(headers.begin(), headers.end());
+  CHECK(headers == std::vector<std::string>{"Subject: new\n", "Subject: seen\n"});
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <vector>
 
 #include "lib/base/text.h"
@@ -164,4 +165,44 @@ TEST_CASE("mbox folder: what is missing or no mailbox is said in the words of th
   REQUIRE_FALSE(missing);
   CHECK(missing.error().kind == Kind::no_input);
   CHECK(missing.error().text == (folder / "missing") + ": No such file or directory");
+}
+
+TEST_CASE(
+    "mbox folder: `ready` comes when all is found out and nothing is changed, and may refuse") {
+  const std::string box = cat(from, "\none\n\n", from, "\ntwo\n\n");
+  for (const bool all : {false, true}) {
+    const Bed bed(box);
+    auto folder = bed.open();
+    auto verdicts = unchanged(*folder);
+    verdicts[0].remove = true;
+    verdicts[1].remove = all;
+    int calls = 0;
+    const auto left =
+        folder->commit_when(verdicts, reader::Folder::WhenEmpty::remove, [&]() -> base::Result<> {
+          ++calls;
+          CHECK(bed.content() == box);
+          CHECK(std::filesystem::exists(bed.path() + ".lock"));
+          return base::Error{Kind::retry, "not now"};
+        });
+    REQUIRE_FALSE(left);
+    CHECK(left.error().text == "not now");
+    CHECK(calls == 1);
+    CHECK(bed.content() == box);
+    CHECK_FALSE(std::filesystem::exists(bed.path() + ".lock"));
+    const auto journals = bed.folder() / "journals";
+    CHECK((!std::filesystem::exists(journals) || std::filesystem::is_empty(journals)));
+  }
+}
+
+TEST_CASE("mbox folder: nothing is to be ready where the mailbox was changed") {
+  const Bed bed(cat(from, "\none\n\n"));
+  auto folder = bed.open();
+  bed.folder().write("box", cat("From c@d Sat Jan  2 08:50:01 2021\n", "\nother\n\n"));
+  int calls = 0;
+  CHECK_FALSE(folder->commit_when(std::vector<Verdict>{{true, 0}}, reader::Folder::WhenEmpty::keep,
+                                  [&]() -> base::Result<> {
+                                    ++calls;
+                                    return {};
+                                  }));
+  CHECK(calls == 0);
 }
