@@ -115,6 +115,7 @@ Result<Next> answer(Session& session, const std::vector<std::size_t>& messages, 
         letter.to.push_back(address);
   }
   if (letter.to.empty()) return Error{Kind::usage, "The message does not say whom to answer."};
+  for (auto* list : {&letter.to, &letter.cc}) guard_from_aliases(session.groups, *list);
   if (copy == Copy::by_author) letter.record_name = login_name(letter);
   if (session.input->person()) base::print(cat(shown_header(session, letter), "\n"));
   if (session.variables.is_set("quote"))
