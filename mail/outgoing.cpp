@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lib/base/main.h"
 #include "lib/base/text.h"
 #include "lib/rfc/header.h"
 #include "mail/addresses.h"
@@ -240,9 +241,12 @@ Result<Fd> with_attachments(Session& session, const Letter& letter) {
 }  // namespace
 
 Result<> check_entity(const Letter& letter) {
-  if (letter.attachments.empty()) return {};
+  constexpr std::size_t longest = 800;  // it stands on one line
   const auto* type = author_field(letter, "Content-Type");
   const std::string_view meant = type != nullptr ? *type : letter.type;
+  if (meant.size() > longest)
+    return Error{Kind::usage, cat("Content-Type: ", base::printable(meant, 100), ": too long")};
+  if (letter.attachments.empty()) return {};
   if (base::istarts_with(meant, "multipart/") || base::istarts_with(meant, "message/"))
     return Error{Kind::usage,
                  cat("Content-Type: ", base::printable(meant, 100),
@@ -259,6 +263,9 @@ Result<Fd> outgoing_message(Session& session, const Letter& letter) {
   if (!letter.attachments.empty()) return with_attachments(session, letter);
   TRY_LET(facts, look_at_body(letter.body ? letter.body.number() : -1));
   const auto entity = entity_of(letter, facts, legacy_charset(session));
+  if (facts.longest > 998 && entity.encoding == BodyEntity::Encoding::none)
+    base::complain(cat("the text is sent as it is, though it has a line of ", facts.longest,
+                       " bytes: 998 are allowed"));
   Scratch message(session.environment.tmp);
   TRY(message.append(cat(letter_header(without_mime_fields(letter), entity.header), "\n")));
   TRY(append_body(letter, entity.encoding, message));

@@ -68,7 +68,7 @@ class Sending {
   Result<> hand_over() {
     TRY(prepare());
     TRY_LET(mailer, mailer_of(session_));
-    const auto batches = batches_of(destinations_.addresses, room_for_addresses(mailer));
+    const auto batches = batches_of(destinations_.addresses, room_for_addresses(mailer, words({})));
     if (batches.size() > 1) name_once();
     TRY_LET(message, outgoing_message(session_, letter_));
     message_ = std::move(message);
@@ -101,17 +101,6 @@ class Sending {
     for (std::size_t i = 0; i < addresses.size(); ++i)
       out.append(cat(i == 0 ? " " : ",\n ", addresses[i]));
     return out.append("\n");
-  }
-
-  // E2BIG comes at a quarter of the stack's limit (but 128 KiB at least are always there), the
-  // environment among it.
-  std::size_t room_for_addresses(const Mailer& mailer) const {
-    constexpr std::size_t most = 100 * 1024, least = 4096, spare = 8192;
-    const std::size_t others = argument_bytes(mailer.command) + argument_bytes(mailer.environment) +
-                               argument_bytes(words({})) + spare;
-    const long limit = ::sysconf(_SC_ARG_MAX);
-    const std::size_t allowed = limit > 0 ? static_cast<std::size_t>(limit) : most;
-    return std::min(most, allowed > others + least ? allowed - others : least);
   }
 
   // Whoever gets it twice, by two of the calls, can tell that it is one message.

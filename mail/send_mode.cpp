@@ -1,6 +1,7 @@
 #include "mail/send_mode.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -84,20 +85,38 @@ Result<> check_own_address(const Session& session) {
   return use_own_address(session, nobody);
 }
 
-Result<> append_named(const std::string& path, Scratch& body) {
+Result<> append_stream(int file, std::string_view what, Scratch& text) {
+  char buffer[65536];
+  for (;;) {
+    TRY_LET(got, base::read_some(file, buffer, what));
+    if (got == 0) return {};
+    TRY(text.append({buffer, got}));
+  }
+}
+
+Result<> append_named(const std::string& path, Scratch& text) {
   TRY_LET(file, base::open_at(AT_FDCWD, path, O_RDONLY | O_NOCTTY, 0, path));
-  return body.append_file(file.number());
+  return append_stream(file.number(), path, text);
+}
+
+// A pipe is read once, and would not be there again.
+Result<> hold_pipes(const Session& session, Letter& letter) {
+  for (auto& attachment : letter.attachments) {
+    struct stat status;
+    if (::stat(attachment.path.c_str(), &status) != 0 || !S_ISFIFO(status.st_mode)) continue;
+    Scratch text(session.environment.tmp);
+    TRY(append_named(attachment.path, text));
+    TRY_LET(file, std::move(text).finish());
+    attachment.path = cat("/proc/self/fd/", file.number());
+    letter.held.push_back(std::move(file));
+  }
+  return {};
 }
 
 // Every byte is text: no escapes, no dot that ends it.
 Result<> read_input(Scratch& body) {
   if (base::stdin_was_closed()) return {};
-  char buffer[65536];
-  for (;;) {
-    TRY_LET(got, base::read_some(STDIN_FILENO, buffer, "standard input"));
-    if (got == 0) return {};
-    TRY(body.append({buffer, got}));
-  }
+  return append_stream(STDIN_FILENO, "standard input", body);
 }
 
 Result<> piped_body(const Invocation& invocation, Scratch& body) {
@@ -227,6 +246,7 @@ Result<int> send_mail(Session& session, const Invocation& invocation) {
   TRY(check_entity(letter));
   TRY(check_own_address(session));
   if (!invocation.from_header) TRY(check_recipients(session, letter));
+  TRY(hold_pipes(session, letter));
   const bool composes = (session.terminal.input || invocation.escapes || invocation.interactive) &&
                         !invocation.from_header && invocation.body_file.empty();
   return composes ? send_composed(session, invocation, std::move(letter))

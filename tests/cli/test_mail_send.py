@@ -181,6 +181,31 @@ def test_any_bytes_can_be_attached(desk):
     assert letter.parts == [("text/plain", None, "größer\n".encode()), ("application/octet-stream", "data.bin", data)]
 
 
+def test_what_comes_out_of_a_pipe_can_be_attached(desk):
+    command = 'exec "$0" -n -s s -A <(seq 100000) -a <(echo two) -q <(echo first) a@x.test'
+    done = subprocess.run(["bash", "-c", command, desk.account.programs["mail"]], input=b"text\n", cwd=desk.account.work,
+                          env={**desk.account.env, **desk.env}, capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    letter, = desk.letters()
+    contents = [content for _, _, content in letter.parts]
+    assert contents == [b"first\ntext\n", b"".join(b"%d\n" % number for number in range(1, 100_001)), b"two\n"]
+
+
+def test_the_name_of_a_file_arrives(desk):
+    (desk.account.work / "Größe 1.log").write_text("figures\n")
+    assert desk.send("-A", "Größe 1.log", "a@x.test").parts[1] == ("text/plain", "Größe 1.log", b"figures\n")
+
+
+def test_no_line_is_too_long_in_silence(desk):
+    name = "x" * 1200
+    letter = desk.send("-a", f"Reply-To: {name} <r@x.test>", "-s", "s", f'"{name}" <a@x.test>')
+    assert all(len(line) <= 998 for line in letter.raw.split(b"\n"))
+    assert letter.to == ["a@x.test"] and letter["To"] == f"{name} <a@x.test>"
+    text = b"To: a@x.test\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\n" + b"y" * 1200 + b"\n--b--\n"
+    done = desk.mail("-t", input=text)
+    assert done.returncode == 0 and b"it has a line of 1200 bytes" in done.stderr
+
+
 @pytest.mark.parametrize("word", ["junk", "/no/such/file", "/no/such:file", ": x", "X: a\nBcc: e@x.test", "X: a\rb"])
 def test_what_is_neither_is_refused_before_anything_is_sent(desk, word):
     done = desk.mail("-s", "s", "-a", word, "a@x.test")
