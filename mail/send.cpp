@@ -136,9 +136,9 @@ class Sending {
     std::optional<Error> first;
     for (const auto& batch : batches) {
       auto sent = to_sendmail(mailer, batch);
-      if (!sent && !first) first = std::move(sent).error();
       if (sent)
         for (const auto& address : batch) missed_.erase(address);
+      else if (!first) first = std::move(sent).error();
     }
     if (!first) return {};
     if (missed_.size() < destinations_.addresses.size())
