@@ -42,6 +42,24 @@ void split_at_blanks(std::string_view text, Addresses& out) {
   }
 }
 
+// A local part as it is meant: without quotes and backslashes.
+std::string unquoted(std::string_view local) {
+  std::string out;
+  for (std::size_t i = 0; i < local.size(); ++i) {
+    if (local[i] == '"') continue;
+    if (local[i] == '\\' && i + 1 < local.size()) ++i;
+    out.push_back(local[i]);
+  }
+  return out;
+}
+
+// An MTA may take it for a command, a file or a list, if it gets it as it is.
+bool hidden_destination(const rfc::Path& path) {
+  if (path.qualified()) return false;
+  const auto local = unquoted(path.local());
+  return local.find_first_of("|:+~") == 0 || local.find('/') != std::string::npos;
+}
+
 std::string lowered_domain(std::string address) {
   const auto at = address.rfind('@');
   if (at == std::string::npos) return address;
@@ -114,6 +132,11 @@ std::string bare_address(std::string_view element) {
   return mailbox && mailbox->problem.empty() ? mailbox->address : std::string(element);
 }
 
+void guard_from_aliases(const Groups& groups, Addresses& elements) {
+  for (auto& element : elements)
+    if (groups.aliases.contains(element)) element.insert(0, 1, '\\');
+}
+
 namespace {
 
 class Expander {
@@ -181,6 +204,8 @@ class Expander {
     const auto path = rfc::Path::parse(address);
     if (!path) return Error{Kind::usage, path.error().text};
     if (path.value().null()) return Error{Kind::usage, cat(shown(element), ": no address")};
+    if (hidden_destination(path.value()))
+      return Error{Kind::usage, cat(shown(element), ": not an address")};
     if (!known_.insert(lowered_domain(path.value().text())).second) return {};
     out.push_back(element);
     result.addresses.push_back(path.value().text());

@@ -32,6 +32,10 @@ std::string header_address(std::string_view element);
 /// The bare address of an element, without display name; a leading `\` (no alias) is dropped.
 std::string bare_address(std::string_view element);
 
+/// Put a `\` before elements that name aliases: somebody else wrote them, and does not choose which
+/// of our aliases (commands and files among them) is used.
+void guard_from_aliases(const Groups& groups, Addresses& elements);
+
 /// How aliases are expanded.
 struct Expansion {
   const Groups* groups = nullptr;
@@ -49,7 +53,8 @@ struct Destinations {
 
 /// Aliases expanded (recursively; an alias in itself ends there; `\name` is none), each address
 /// once, in the first field that has it. Errors: usage (an address that begins with `-`, is
-/// malformed, or is a file or a command where that is not allowed).
+/// malformed, is a file or a command where that is not allowed, or would be one for an MTA:
+/// unqualified, and it begins with `|`, `:`, `+` or `~` or holds a slash, whatever quotes hide it).
 base::Result<Destinations> expand_addresses(const Letter& letter, const Expansion& expansion);
 
 }  // namespace reader

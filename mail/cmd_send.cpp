@@ -1,5 +1,7 @@
 #include <unistd.h>
 
+#include <unordered_set>
+
 #include "lib/base/main.h"
 #include "lib/base/text.h"
 #include "lib/rfc/header.h"
@@ -106,15 +108,16 @@ Result<Next> answer(Session& session, const std::vector<std::size_t>& messages, 
   TRY_LET(header, session.folder->header(first));
   TRY_LET(from_line, session.folder->from_line(first));
   Letter letter = make_answer(header, from_line, answerer_of(session), whom);
+  std::unordered_set<std::string> known(letter.to.begin(), letter.to.end());
   for (std::size_t i = 1; i < messages.size(); ++i) {
     TRY_LET(other, session.folder->header(messages[i]));
     TRY_LET(line, session.folder->from_line(messages[i]));
     const auto more = make_answer(other, line, answerer_of(session), AnswerTo::sender);
     for (const auto& address : more.to)
-      if (std::find(letter.to.begin(), letter.to.end(), address) == letter.to.end())
-        letter.to.push_back(address);
+      if (known.insert(address).second) letter.to.push_back(address);
   }
   if (letter.to.empty()) return Error{Kind::usage, "The message does not say whom to answer."};
+  for (auto* list : {&letter.to, &letter.cc}) guard_from_aliases(session.groups, *list);
   if (copy == Copy::by_author) letter.record_name = login_name(letter);
   if (session.input->person()) base::print(cat(shown_header(session, letter), "\n"));
   if (session.variables.is_set("quote"))
@@ -183,7 +186,7 @@ Result<Onward> onward(Session& session, const Call& call) {
 Result<std::string> forward_subject(Session& session, std::size_t index) {
   TRY_LET(header, session.folder->header(index));
   const auto subject = field_body(header, "Subject");
-  const std::string text = subject ? rfc::unfolded(decoded_words(*subject)) : "";
+  const std::string text = subject ? displayable(rfc::unfolded(decoded_words(*subject))) : "";
   return base::istarts_with(text, "fwd:") ? text : cat("Fwd: ", text);
 }
 

@@ -35,6 +35,7 @@ class Composer {
     }
     if (given_up_) return Composed::aborted;
     if (person_ && !ask_behind()) return aborted();
+    if (Farewell::came()) return gone();
     TRY_LET(empty, composition_.empty());
     return empty ? Composed::empty : Composed::ready;
   }
@@ -138,13 +139,30 @@ class Composer {
     return Composed::aborted;
   }
 
-  // What was typed so far, without a header, as BSD's mail keeps it: `~d` takes it back.
+  // What was typed so far, without a header, as BSD's mail keeps it: `~d` takes it back. Files that
+  // were attached are no text; they are named, with the letter they were for.
   Result<> keep() {
     base::flush_output();
-    const auto path = dead_letter_path(session_);
+    const Letter& letter = composition_.letter;
     TRY_LET(empty, composition_.empty());
-    if (!path || empty) return {};
-    return keep_dead_letter(*path, "", composition_.letter.body.number());
+    if (empty && letter.attachments.empty()) return {};
+    const auto kept = [&]() -> Result<> {
+      TRY_LET(path, dead_letter_path(session_));
+      if (!path) return {};
+      TRY(composition_.append(""));
+      return keep_dead_letter(*path, letter.attachments.empty() ? "" : header(),
+                              letter.body.number());
+    }();
+    if (!kept) base::complain(cat("the letter is not kept: ", kept.error().text));
+    return {};
+  }
+
+  std::string header() const {
+    const Letter& letter = composition_.letter;
+    std::string text = shown_header(session_, letter);
+    for (const auto& attachment : letter.attachments)
+      text.append(cat("Attachment: ", displayable(attachment.path), "\n"));
+    return cat(text, "\n");
   }
 
   Session& session_;

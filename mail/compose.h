@@ -16,9 +16,13 @@ enum class Composed { ready, empty, aborted };
 base::Result<Composed> compose(Session& session, Letter& letter,
                                const std::vector<std::size_t>& current);
 
-/// Aliases expanded, names each once, handed to sendmail, recorded. A failure keeps the message in
-/// DEAD and says why (`sendmail: its words`). Errors: usage (an address that may not be one), and
+/// Aliases expanded, names each once, handed to sendmail (in several calls where a command line
+/// does not hold all), recorded. A failure keeps the message in DEAD, addressed to whom it did not
+/// reach, and says why (`sendmail: its words`). Errors: usage (an address that may not be one), and
 /// what sendmail's exit status says.
 base::Result<> send(Session& session, Letter letter);
+
+/// Append a letter that failed before send() to DEAD; says so, or why not.
+void keep_unsent(Session& session, Letter letter);
 
 }  // namespace reader

@@ -10,6 +10,10 @@
 
 #include "lib/base/file.h"
 #include "lib/base/text.h"
+#include "lib/store/mail_lock.h"
+#include "lib/store/mbox.h"
+#include "lib/store/mbox_append.h"
+#include "mail/append.h"
 #include "mail/scratch.h"
 
 namespace reader {
@@ -20,29 +24,46 @@ using base::Fd;
 using base::Kind;
 using base::Result;
 
-std::optional<std::string> dead_letter_path(const Session& session) {
-  if (!session.variables.is_set("save")) return std::nullopt;
+namespace {
+
+// A link to it means it as well.
+bool is_null_device(const std::string& path) {
+  struct stat named, null;
+  return ::stat(path.c_str(), &named) == 0 && ::stat("/dev/null", &null) == 0 &&
+         S_ISCHR(named.st_mode) && S_ISCHR(null.st_mode) && named.st_rdev == null.st_rdev;
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> dead_letter_path(const Session& session) {
+  using Where = std::optional<std::string>;
+  if (!session.variables.is_set("save")) return Where();
   std::string path = session.variables.text("DEAD");
   const std::string& home = session.person.home;
   if (path.empty()) path = "~/dead.letter";
-  if (path == "/dev/null") return std::nullopt;
-  if (!path.starts_with("~/")) return path;
-  if (home.empty()) return std::nullopt;
-  return cat(home, path.substr(1));
+  if (path.starts_with("~/")) {
+    if (home.empty()) return Error{Kind::usage, cat(path, ": there is no HOME")};
+    path = cat(home, path.substr(1));
+  }
+  if (is_null_device(path)) return Where();
+  return Where(path.find('/') == std::string::npos ? cat("./", path) : path);
 }
 
 namespace {
 
 struct Counted {
   std::uint64_t lines = 0, bytes = 0;
+  void add(std::string_view piece) {
+    bytes += piece.size();
+    lines += static_cast<std::uint64_t>(std::count(piece.begin(), piece.end(), '\n'));
+  }
 };
 
 Result<Counted> write_letter(int file, std::string_view prefix, int letter,
                              const std::string& path) {
   Counted counted;
   const auto write = [&](std::string_view piece) -> Result<> {
-    counted.bytes += piece.size();
-    counted.lines += static_cast<std::uint64_t>(std::count(piece.begin(), piece.end(), '\n'));
+    counted.add(piece);
     return base::write_all(file, piece, path);
   };
   TRY(write(prefix));
@@ -91,12 +112,65 @@ Result<Counted> overwrite(const std::string& path, std::string_view prefix, int 
   return counted;
 }
 
-}  // namespace
+bool is_link(const std::string& path) {
+  struct stat status;
+  return ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode);
+}
 
-Result<> keep_dead_letter(const std::string& path, std::string_view prefix, int letter) {
+Result<> check_kind(const std::string& path) {
   struct stat status;
   if (::lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode))
     return Error{Kind::io, cat(path, ": not a regular file")};
+  return {};
+}
+
+void say(const std::string& path, const Counted& counted) {
+  (void)base::write_all(
+      STDERR_FILENO,
+      cat("\"", base::printable(path), "\" ", counted.lines, "/", counted.bytes, "\n"),
+      "standard error");
+}
+
+// `head` is a From_ line, and fields.
+Result<Counted> append(const Session& session, const std::string& path, std::string_view head,
+                       int letter) {
+  struct stat status;
+  if (::fstat(letter, &status) != 0) return base::system_error("letter", "stat", errno);
+  const auto owner = owner_of(session);
+  TRY_LET(file, store::LockedFile::open(path, owner.uid, owner.lock_limit));
+  // Blind copies are in it, and what nobody was to see but those it was for.
+  (void)::fchmod(file.number(), S_IRUSR | S_IWUSR);
+  const store::MessageText text{letter, 0, static_cast<std::uint64_t>(status.st_size)};
+  TRY(store::append_mbox(file, head, text, nullptr));
+  Counted counted;
+  TRY(read_pieces(file.number(), file.size(), [&](std::string_view piece) -> Result<> {
+    counted.add(piece);
+    return {};
+  }));
+  TRY(file.close());
+  return counted;
+}
+
+// The mailbox cannot be written to: somebody else's, or locked for a long time.
+Result<> append_beside(const Session& session, const std::string& path, std::string_view head,
+                       int letter) {
+  std::string beside = cat(path, ".XXXXXX");
+  Fd file(::mkostemp(beside.data(), O_CLOEXEC));
+  if (!file) return base::system_error(path, "make", errno);
+  file.reset();
+  auto appended = append(session, beside, head, letter);
+  if (!appended) {
+    ::unlink(beside.c_str());
+    return std::move(appended).error();
+  }
+  say(beside, appended.value());
+  return {};
+}
+
+}  // namespace
+
+Result<> keep_dead_letter(const std::string& path, std::string_view prefix, int letter) {
+  TRY(check_kind(path));
   auto kept = replace(path, prefix, letter);
   const int error = kept ? 0 : kept.error().system_error;
   if (error == EACCES || error == EPERM || error == EROFS) {
@@ -104,11 +178,30 @@ Result<> keep_dead_letter(const std::string& path, std::string_view prefix, int 
     if (over) kept = std::move(over);
   }
   if (!kept) return std::move(kept).error();
-  const auto& [lines, bytes] = kept.value();
-  (void)base::write_all(STDERR_FILENO,
-                        cat("\"", base::printable(path), "\" ", lines, "/", bytes, "\n"),
-                        "standard error");
+  say(path, kept.value());
   return {};
+}
+
+Result<> append_dead_letter(const Session& session, const std::string& path,
+                            std::string_view fields, int letter) {
+  TRY(check_kind(path));
+  const auto now = session.clock();
+  const std::string head =
+      cat(store::from_line(session.person.user.empty() ? "MAILER-DAEMON" : session.person.user, now,
+                           base::local_offset(now)),
+          fields);
+  // A link may lead to where nobody meant letters to go.
+  if (is_link(path) && ::unlink(path.c_str()) != 0)
+    return base::system_error(path, "remove the link", errno);
+  auto appended = append(session, path, head, letter);
+  if (appended) {
+    say(path, appended.value());
+    return {};
+  }
+  const auto& error = appended.error();
+  const bool elsewhere = error.kind == Kind::no_permission || error.system_error == EAGAIN;
+  if (elsewhere && append_beside(session, path, head, letter)) return {};
+  return std::move(appended).error();
 }
 
 }  // namespace reader

@@ -161,7 +161,7 @@ Result<After> print(Composition& composition, std::string_view) {
 }
 
 Result<After> dead_letter(Composition& composition, std::string_view) {
-  const auto path = dead_letter_path(composition.session);
+  TRY_LET(path, dead_letter_path(composition.session));
   if (!path) return Error{Kind::usage, "DEAD: no file is kept"};
   return read_file_named(composition, *path);
 }

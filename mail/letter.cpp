@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/text.h"
+#include "lib/rfc/address.h"
 #include "lib/rfc/header.h"
 #include "mail/addresses.h"
 
@@ -13,12 +14,38 @@ namespace {
 using base::cat;
 constexpr std::size_t wanted_line = 76, longest_line = 900, longest_name = 76;
 
-// Folded between elements. One that is itself too long was made so by its author.
+// Text that cannot be folded, as encoded words, each on a line of its own.
+std::string forced_words(std::string_view text) {
+  constexpr std::size_t of_a_word = 45;
+  std::string out;
+  for (; !text.empty(); text.remove_prefix(std::min(of_a_word, text.size())))
+    out.append(
+        cat(out.empty() ? "" : "\n ", "=?UTF-8?B?", base::base64(text.substr(0, of_a_word)), "?="));
+  return out;
+}
+
+bool fits(std::string_view text) {
+  for (const auto line : base::split(text, '\n'))
+    if (line.size() > longest_line) return false;
+  return true;
+}
+
+std::string address_element(const std::string& element) {
+  std::string text = header_address(element);
+  if (fits(text)) return text;
+  const auto mailbox = rfc::AddressList(element).next();
+  if (!mailbox || !mailbox->problem.empty() || mailbox->address.size() > longest_line)
+    return base::printable(text, longest_line);
+  return cat(forced_words(base::printable(mailbox->display, mailbox->display.size())), "\n <",
+             mailbox->address, ">");
+}
+
+// Folded between elements.
 std::string address_list(std::string_view name, const Addresses& elements) {
   std::string out = cat(name, ":");
   std::size_t column = out.size();
   for (std::size_t i = 0; i < elements.size(); ++i) {
-    std::string element = header_address(elements[i]);
+    std::string element = address_element(elements[i]);
     if (i + 1 < elements.size()) element.push_back(',');
     const auto first_line = std::min(element.find('\n'), element.size());
     if (i > 0 && column + 1 + first_line > wanted_line) {
@@ -43,13 +70,7 @@ std::string folded(std::string_view text) {
   }
   if (text.size() <= longest_line) return out.append(text);
   if (text.starts_with(' ')) text.remove_prefix(1);
-  constexpr std::size_t of_a_word = 45;
-  for (; !text.empty(); text.remove_prefix(std::min(of_a_word, text.size()))) {
-    if (out.ends_with('\n')) out.append(" ");
-    else if (!out.empty()) out.append("\n ");
-    out.append(cat("=?UTF-8?B?", base::base64(text.substr(0, of_a_word)), "?="));
-  }
-  return out;
+  return cat(out, out.empty() ? "" : " ", forced_words(text));
 }
 
 std::string text_body(std::string_view body) {

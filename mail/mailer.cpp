@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "lib/base/fd.h"
@@ -13,6 +14,7 @@
 #include "lib/base/text.h"
 #include "mail/input.h"
 #include "mail/run.h"
+#include "mail/send_batches.h"
 #include "mail/words.h"
 
 namespace reader {
@@ -107,6 +109,17 @@ Result<Mailer> mailer_of(const Session& session) {
   Mailer mailer{split_words(command), session.environment.all};
   if (mailer.command.empty()) mailer.command = {session.programs.sendmail};
   return mailer;
+}
+
+// E2BIG comes at a quarter of the stack's limit, the environment among it; 128 KiB are always
+// there.
+std::size_t room_for_addresses(const Mailer& mailer, const std::vector<std::string>& words) {
+  constexpr std::size_t most = 100 * 1024, least = 4096, spare = 8192;
+  const std::size_t others = argument_bytes(mailer.command) + argument_bytes(mailer.environment) +
+                             argument_bytes(words) + spare;
+  const long limit = ::sysconf(_SC_ARG_MAX);
+  const std::size_t allowed = limit > 0 ? static_cast<std::size_t>(limit) : most;
+  return std::min(most, allowed > others + least ? allowed - others : least);
 }
 
 Result<Finished> run_mailer(const Mailer& mailer, const std::vector<std::string>& arguments,

@@ -18,6 +18,9 @@ struct Mailer {
 /// What `sendmail` or `mta` names, else the family's own. Errors: config.
 base::Result<Mailer> mailer_of(const Session& session);
 
+/// How many bytes of recipients one call of it may have behind these words (see batches_of()).
+std::size_t room_for_addresses(const Mailer& mailer, const std::vector<std::string>& words);
+
 /// How a program ended.
 struct Finished {
   int status = 0;     ///< exit status; 128 + N where signal N ended it

@@ -37,10 +37,11 @@ std::optional<std::string> variable(const char* name) {
   return value;
 }
 
+// A pipe too: `<(command)` of a shell is one.
 bool is_file(const std::string& path) {
   struct stat status;
-  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
-         ::access(path.c_str(), R_OK) == 0;
+  return ::stat(path.c_str(), &status) == 0 &&
+         (S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode)) && ::access(path.c_str(), R_OK) == 0;
 }
 
 // The locale's charset as its name says it. Loading the locale itself takes longer than a message.

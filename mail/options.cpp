@@ -216,7 +216,7 @@ class Parser {
       return plain_value(letter, std::move(value), shown);
     switch (letter) {
       case 'a': return field_or_file(std::move(value));
-      case 'A': return file_or_account(std::move(value));
+      case 'A': return file(std::move(value));
       case attach_letter: return attach(std::move(value), shown);
       case 'C': return field(std::move(value), shown);
       case 'E':
@@ -299,13 +299,13 @@ class Parser {
                                   "' is neither 'Name: value' nor a readable file")};
   }
 
-  Result<> file_or_account(std::string value) {
+  Result<> file(std::string value) {
     if (auto attachment = find_attachment(value)) {
       add(std::move(*attachment));
       return {};
     }
     return Error{Kind::usage, cat("-A: '", base::printable(value, 200),
-                                  "' is neither a readable file nor an account")};
+                                  "' is not a readable file; accounts are not known here")};
   }
 
   Result<> attach(std::string value, const std::string& shown) {

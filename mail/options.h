@@ -58,7 +58,7 @@ struct Invocation {
   std::vector<std::string> remarks;  ///< what was ignored; told under -v
 };
 
-/// is_file: whether a path names a readable regular file (-a, -A and -q mean a file only then).
+/// is_file: whether a path names a readable file or pipe (-a, -A and -q mean a file only then).
 /// posixly_correct: options end at the first operand. Line ends in -s become spaces. Errors: usage
 /// (`-a: 'X' is neither …`, a line end or NUL in -a, -C, -r or an address, no recipient).
 base::Result<Invocation> parse_options(base::Args args, bool posixly_correct,

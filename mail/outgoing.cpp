@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lib/base/main.h"
 #include "lib/base/text.h"
 #include "lib/rfc/header.h"
 #include "mail/addresses.h"
@@ -10,14 +11,31 @@
 namespace reader {
 
 using base::cat;
+using base::Error;
 using base::Fd;
+using base::Kind;
 using base::Result;
 
 namespace {
 
+// A name that may stand in a field, of a charset in which ASCII is ASCII: else our own words would
+// be read as something else.
+bool usable_charset(const std::string& name) {
+  constexpr std::size_t longest = 40;
+  const bool token = std::all_of(name.begin(), name.end(), [](char c) {
+    return base::alpha(c) || base::digit(c) ||
+           std::string_view("-_.:+").find(c) != std::string::npos;
+  });
+  if (!token || name.size() > longest) return false;
+  std::string ascii;
+  for (char c = ' '; c < 0x7f; ++c) ascii.push_back(c);
+  return from_charset(ascii, name) == ascii;
+}
+
 std::string own_charset(const Session& session) {
   const std::string named = base::lowered(session.variables.text("ttycharset"));
   const std::string charset = named.empty() ? session.terminal.charset : named;
+  if (!usable_charset(charset)) return {};
   const bool says_nothing = charset == "utf-8" || charset == "utf8" || charset == "us-ascii" ||
                             charset == "ansi_x3.4-1968" || charset.empty();
   return says_nothing ? std::string() : charset;
@@ -73,6 +91,30 @@ Result<> adopt_fields(Letter& letter) {
   return {};
 }
 
+Result<> set_sender(std::string_view what, const std::string& word, Letter& letter) {
+  TRY_LET(elements, split_persons(word));
+  if (elements.size() > 1) return Error{Kind::usage, cat(what, ": more than one address")};
+  if (elements.empty()) {
+    letter.sender = "<>";
+    return {};
+  }
+  letter.sender = bare_address(elements[0]);
+  if (letter.sender.starts_with('-'))
+    return Error{Kind::usage, cat(what, ": ", base::printable(letter.sender),
+                                  ": an address cannot begin with '-'")};
+  letter.from = elements[0];
+  return {};
+}
+
+Result<> use_own_address(const Session& session, Letter& letter) {
+  const std::string own = as_utf8(session, session.variables.text("from"));
+  if (!letter.from.empty() || base::trim(own).empty()) return {};
+  const std::string sender = letter.sender;  // `-r ''`
+  TRY(set_sender("from", own, letter));
+  if (!sender.empty()) letter.sender = sender;
+  return {};
+}
+
 Result<BodyFacts> look_at_body(int body) {
   BodyScan scan;
   if (body >= 0)
@@ -124,6 +166,13 @@ BodyEntity entity_of(const Letter& letter, const BodyFacts& facts, std::string_v
 
 namespace {
 
+bool says_nothing_of_encoding(std::string_view encoding) {
+  encoding = base::trim(encoding);
+  for (const char* each : {"", "7bit", "8bit", "binary"})
+    if (base::iequals(encoding, each)) return true;
+  return false;
+}
+
 template <typename Encoder>
 Result<> append_encoded(int body, Scratch& message) {
   Encoder encoder;
@@ -174,12 +223,11 @@ Result<std::string> entity_header(int entity) {
   return text;
 }
 
-Result<Fd> with_attachments(Session& session, const Letter& letter, std::string_view more) {
+Result<Fd> with_attachments(Session& session, const Letter& letter) {
   const std::string& folder = session.environment.tmp;
   TRY_LET(entity, unnamed_file(folder));
-  const auto* given = author_field(letter, "Content-Type");
-  const std::string type =
-      given != nullptr && base::istarts_with(*given, "text/") ? *given : letter.type;
+  TRY_LET(facts, look_at_body(letter.body ? letter.body.number() : -1));
+  const std::string type = type_field(letter, facts, legacy_charset(session));
   TRY_LET(nothing, Scratch(folder).finish());
   const int body = letter.body ? letter.body.number() : nothing.number();
   auto attachments = letter.attachments;
@@ -187,19 +235,41 @@ Result<Fd> with_attachments(Session& session, const Letter& letter, std::string_
   TRY(session.mime.build(body, type, attachments, entity.number()));
   TRY_LET(mime_fields, entity_header(entity.number()));
   Scratch message(folder);
-  TRY(message.append(cat(letter_header(without_mime_fields(letter), mime_fields), more, "\n")));
+  TRY(message.append(cat(letter_header(without_mime_fields(letter), mime_fields), "\n")));
   TRY(message.append_file(entity.number(), mime_fields.size() + 1));
   return std::move(message).finish();
 }
 
 }  // namespace
 
-Result<Fd> outgoing_message(Session& session, const Letter& letter, std::string_view more) {
-  if (!letter.attachments.empty()) return with_attachments(session, letter, more);
+Result<> check_entity(const Letter& letter) {
+  constexpr std::size_t longest = 800;  // it stands on one line
+  const auto* type = author_field(letter, "Content-Type");
+  const std::string_view meant = type != nullptr ? *type : letter.type;
+  if (meant.size() > longest)
+    return Error{Kind::usage, cat("Content-Type: ", base::printable(meant, 100), ": too long")};
+  if (letter.attachments.empty()) return {};
+  if (base::istarts_with(meant, "multipart/") || base::istarts_with(meant, "message/"))
+    return Error{Kind::usage,
+                 cat("Content-Type: ", base::printable(meant, 100),
+                     ": nothing can be attached to a text that is a message in parts itself")};
+  const auto* encoding = author_field(letter, "Content-Transfer-Encoding");
+  if (encoding != nullptr && !says_nothing_of_encoding(*encoding))
+    return Error{Kind::usage, cat("Content-Transfer-Encoding: ", base::printable(*encoding, 100),
+                                  ": nothing can be attached to a text that is encoded already")};
+  return {};
+}
+
+Result<Fd> outgoing_message(Session& session, const Letter& letter) {
+  TRY(check_entity(letter));
+  if (!letter.attachments.empty()) return with_attachments(session, letter);
   TRY_LET(facts, look_at_body(letter.body ? letter.body.number() : -1));
   const auto entity = entity_of(letter, facts, legacy_charset(session));
+  if (facts.longest > 998 && entity.encoding == BodyEntity::Encoding::none)
+    base::complain(cat("the text is sent as it is, though it has a line of ", facts.longest,
+                       " bytes: 998 are allowed"));
   Scratch message(session.environment.tmp);
-  TRY(message.append(cat(letter_header(without_mime_fields(letter), entity.header), more, "\n")));
+  TRY(message.append(cat(letter_header(without_mime_fields(letter), entity.header), "\n")));
   TRY(append_body(letter, entity.encoding, message));
   return std::move(message).finish();
 }

@@ -22,6 +22,12 @@ std::string as_utf8(const Session& session, const std::string& text);
 /// that is none).
 base::Result<> adopt_fields(Letter& letter);
 
+/// `Name <address>` as From and in the envelope; an empty word is the null sender. what: names it
+/// in errors. Errors: usage (not exactly one address).
+base::Result<> set_sender(std::string_view what, const std::string& word, Letter& letter);
+/// The variable `from` for a letter that does not say whom it is from. Errors: usage.
+base::Result<> use_own_address(const Session& session, Letter& letter);
+
 /// How a body travels, and the MIME fields that say so. Those of the author count: theirs is the
 /// type; a charset is added where text has none.
 struct BodyEntity {
@@ -36,9 +42,12 @@ std::string legacy_charset(const Session& session);
 /// Errors: io.
 base::Result<BodyFacts> look_at_body(int body);
 
-/// The whole message. more: further header lines (Bcc for sendmail -t). Errors: no_input (an
-/// attachment that cannot be read), unavailable, data, retry, io.
-base::Result<base::Fd> outgoing_message(Session& session, const Letter& letter,
-                                        std::string_view more);
+/// The whole message. Errors: usage (see check_entity()), no_input (an attachment that cannot be
+/// read), unavailable, data, retry, io.
+base::Result<base::Fd> outgoing_message(Session& session, const Letter& letter);
+
+/// Whether attachments and what the author's fields say of the letter's encoding go together.
+/// Errors: usage.
+base::Result<> check_entity(const Letter& letter);
 
 }  // namespace reader

@@ -1,12 +1,14 @@
 #include "mail/reply.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "lib/base/text.h"
 #include "lib/rfc/address.h"
 #include "lib/rfc/header.h"
 #include "mail/encoded_word.h"
 #include "mail/fields.h"
+#include "mail/terminal.h"
 
 namespace reader {
 
@@ -20,13 +22,15 @@ std::string unfolded_field(std::string_view header, std::string_view name) {
 }
 
 // Addresses of a field, without names, as BSD's mail shows and sends them. What is malformed, or
-// could be taken for anything but an address, is left out.
+// could be taken for anything but an address, is left out, and what a terminal would obey: these
+// are edited there.
 Addresses addresses_of(std::string_view list) {
   Addresses out;
   rfc::AddressList mailboxes(list);
   while (const auto mailbox = mailboxes.next()) {
     const auto& address = mailbox->address;
     const bool odd = address.empty() || !mailbox->problem.empty() ||
+                     displayable(address) != address ||
                      std::string_view("-|/+.\\~").find(address[0]) != std::string_view::npos ||
                      address.find('/') < address.find('@');
     if (!odd) out.push_back(address);
@@ -74,15 +78,11 @@ std::vector<std::string> ids_of(std::string_view text) {
 
 // Each address once, over both; the answerer's own are left out.
 void clean(const Answerer& answerer, Letter& letter) {
-  Addresses seen;
+  std::unordered_set<std::string> seen;
   for (auto* list : {&letter.to, &letter.cc})
     std::erase_if(*list, [&](const std::string& address) {
       const bool own = !answerer.metoo && answerer.is(address);
-      const bool known = std::any_of(seen.begin(), seen.end(), [&](const std::string& other) {
-        return base::iequals(other, address);
-      });
-      if (!own && !known) seen.push_back(address);
-      return own || known;
+      return own || !seen.insert(base::lowered(address)).second;
     });
   if (letter.to.empty()) std::swap(letter.to, letter.cc);
 }
@@ -148,7 +148,7 @@ Letter make_answer(std::string_view header, std::string_view from_line, const An
     clean(answerer, letter);
     if (letter.to.empty()) letter.to = sender;
   }
-  letter.subject = answer_subject(decoded_words(unfolded_field(header, "Subject")));
+  letter.subject = answer_subject(displayable(decoded_words(unfolded_field(header, "Subject"))));
   const std::string id = unfolded_field(header, "Message-ID");
   const auto ids = ids_of(id);
   letter.in_reply_to = ids.empty() ? std::string() : ids[0];

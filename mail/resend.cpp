@@ -2,12 +2,16 @@
 
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "lib/base/text.h"
 #include "lib/rfc/date.h"
 #include "lib/rfc/header.h"
 #include "mail/addresses.h"
 #include "mail/mailer.h"
+#include "mail/outgoing.h"
 #include "mail/scratch.h"
+#include "mail/send_batches.h"
 
 namespace reader {
 
@@ -23,10 +27,9 @@ bool of_the_mailbox(std::string_view name) {
   return false;
 }
 
-std::string resent_fields(const Session& session, const Addresses& to) {
+std::string resent_fields(const Session& session, const std::string& own, const Addresses& to) {
   const auto now = session.clock();
-  const std::string from =
-      session.variables.text("from", cat(session.person.user, "@", session.person.domain));
+  const std::string from = own.empty() ? cat(session.person.user, "@", session.person.domain) : own;
   Letter letter;
   for (const auto& element : to) letter.to.push_back(element);
   std::string list = letter_header(letter, "");
@@ -53,6 +56,7 @@ std::string resent_text(std::string_view text, std::string_view fields) {
 Result<> resend(Session& session, std::size_t index, const Addresses& to, ResentFields fields) {
   Letter letter;
   letter.to = to;
+  TRY(use_own_address(session, letter));
   const Expansion expansion{.groups = &session.groups,
                             .self = session.person.user,
                             .metoo = session.variables.is_set("metoo"),
@@ -63,14 +67,21 @@ Result<> resend(Session& session, std::size_t index, const Addresses& to, Resent
   TRY_LET(text, session.folder->text(index));
   const bool added = fields == ResentFields::add;
   Scratch message(session.environment.tmp);
-  TRY(message.append(
-      resent_text(text, added ? resent_fields(session, destinations.to) : std::string())));
+  TRY(message.append(resent_text(
+      text, added ? resent_fields(session, letter.from, destinations.to) : std::string())));
   TRY_LET(file, std::move(message).finish());
   if (session.variables.is_set("debug")) return {};
-  std::vector<std::string> arguments{"-i", "--"};
-  arguments.insert(arguments.end(), destinations.addresses.begin(), destinations.addresses.end());
-  TRY_LET(finished, run_mailer(mailer, arguments, file.number()));
-  if (finished.status != 0) return mailer_error(mailer, finished);
+  std::vector<std::string> words{"-i"};
+  if (!letter.sender.empty()) words.insert(words.end(), {"-f", letter.sender});
+  words.emplace_back("--");
+  for (const auto& batch : batches_of(destinations.addresses, room_for_addresses(mailer, words))) {
+    auto arguments = words;
+    arguments.insert(arguments.end(), batch.begin(), batch.end());
+    if (::lseek(file.number(), 0, SEEK_SET) != 0)
+      return base::system_error(base::Kind::io, "letter", "seek", errno);
+    TRY_LET(finished, run_mailer(mailer, arguments, file.number()));
+    if (finished.status != 0) return mailer_error(mailer, finished);
+  }
   return {};
 }
 

@@ -41,23 +41,46 @@ Result<Fd> unnamed_file(const std::string& folder) {
   return memory;
 }
 
-Result<> Scratch::make_room(std::size_t more) {
-  const bool small = size_ + more <= largest_in_memory;
-  if (file_ && (small || !in_memory_)) return {};
-  if (!file_ && small) file_ = file_in_memory();
-  in_memory_ = small && file_;
-  if (in_memory_) return {};
-  TRY_LET(larger, unnamed_file(folder_));
-  const Fd before = std::exchange(file_, std::move(larger));
-  if (!before) return {};
-  return read_pieces(before.number(), 0, [&](std::string_view piece) {
-    return base::write_all(file_.number(), piece, folder_);
-  });
+// What is there moves; where that fails, it stays where it was.
+Result<> Scratch::move_to(Fd other) {
+  if (file_)
+    TRY(read_pieces(file_.number(), 0, [&](std::string_view piece) {
+      return base::write_all(other.number(), piece, folder_);
+    }));
+  // A write that failed may have left a part of itself.
+  if (::ftruncate(other.number(), static_cast<off_t>(size_)) != 0 ||
+      ::lseek(other.number(), 0, SEEK_END) < 0)
+    return base::system_error(base::Kind::io, "temporary file", "seek", errno);
+  file_ = std::move(other);
+  return {};
 }
 
-Result<> Scratch::append(std::string_view text) {
+Result<> Scratch::make_room(std::size_t more) {
+  const bool small = size_ + more <= largest_in_memory;
+  if (file_ && (small || where_ != Where::memory)) return {};
+  if (!file_ && small) file_ = file_in_memory();
+  where_ = small && file_ ? Where::memory : Where::folder;
+  if (where_ == Where::memory) return {};
+  TRY_LET(larger, unnamed_file(folder_));
+  return move_to(std::move(larger));
+}
+
+Result<> Scratch::put(std::string_view text) {
   TRY(make_room(text.size()));
-  TRY(base::write_all(file_.number(), text, "temporary file"));
+  return base::write_all(file_.number(), text, "temporary file");
+}
+
+// A full disk is no reason to lose what somebody wrote.
+Result<> Scratch::append(std::string_view text) {
+  auto written = put(text);
+  if (!written && where_ == Where::folder) {
+    Fd memory = file_in_memory();
+    if (!memory) return written;
+    TRY(move_to(std::move(memory)));
+    where_ = Where::last_resort;
+    written = base::write_all(file_.number(), text, "temporary file");
+  }
+  TRY(std::move(written));
   size_ += text.size();
   return {};
 }

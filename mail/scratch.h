@@ -19,7 +19,7 @@ class Scratch {
   /// folder: where it goes when it gets large.
   explicit Scratch(std::string folder) : folder_(std::move(folder)) {}
 
-  /// Errors: retry (no room), io.
+  /// Where the folder has no room, memory has to do. Errors: retry (no room there either), io.
   base::Result<> append(std::string_view text);
   /// All of another file from `offset` on. Errors: retry, io.
   base::Result<> append_file(int descriptor, std::uint64_t offset = 0);
@@ -28,11 +28,15 @@ class Scratch {
   base::Result<base::Fd> finish() &&;
 
  private:
+  enum class Where { nowhere, memory, folder, last_resort };
+
   base::Result<> make_room(std::size_t more);
+  base::Result<> move_to(base::Fd other);
+  base::Result<> put(std::string_view text);
 
   std::string folder_;
   base::Fd file_;
-  bool in_memory_ = false;
+  Where where_ = Where::nowhere;  // last_resort: memory, because the folder is full
   std::uint64_t size_ = 0;
 };
 

@@ -1,7 +1,11 @@
 #include "mail/send_mode.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <iterator>
 
 #include "lib/base/file.h"
 #include "lib/base/main.h"
@@ -31,22 +35,6 @@ Result<> add_words(const std::vector<std::string>& words, Addresses& out) {
   return {};
 }
 
-// `-r 'Name <address>'`: From and the envelope; an empty one is the null sender.
-Result<> set_sender(const std::string& word, Letter& letter) {
-  TRY_LET(elements, split_persons(word));
-  if (elements.size() > 1) return Error{Kind::usage, "-r: more than one address"};
-  if (elements.empty()) {
-    letter.sender = "<>";
-    return {};
-  }
-  letter.sender = bare_address(elements[0]);
-  if (letter.sender.starts_with('-'))
-    return Error{Kind::usage,
-                 cat(base::printable(letter.sender), ": an address cannot begin with '-'")};
-  letter.from = elements[0];
-  return {};
-}
-
 // Name of a file for copies: what the first recipient's login leaves of itself.
 std::string record_name(const Addresses& to) {
   if (to.empty()) return {};
@@ -63,7 +51,7 @@ std::string record_name(const Addresses& to) {
 
 Result<Letter> letter_of(const Invocation& invocation) {
   Letter letter;
-  if (invocation.from) TRY(set_sender(*invocation.from, letter));
+  if (invocation.from) TRY(set_sender("-r", *invocation.from, letter));
   TRY(add_words(invocation.to, letter.to));
   TRY(add_words(invocation.cc, letter.cc));
   TRY(add_words(invocation.bcc, letter.bcc));
@@ -92,31 +80,62 @@ Result<> check_recipients(const Session& session, const Letter& letter) {
   return {};
 }
 
-Result<> append_named(const std::string& path, Scratch& body) {
+Result<> check_own_address(const Session& session) {
+  Letter nobody;
+  return use_own_address(session, nobody);
+}
+
+Result<> append_stream(int file, std::string_view what, Scratch& text) {
+  char buffer[65536];
+  for (;;) {
+    TRY_LET(got, base::read_some(file, buffer, what));
+    if (got == 0) return {};
+    TRY(text.append({buffer, got}));
+  }
+}
+
+Result<> append_named(const std::string& path, Scratch& text) {
   TRY_LET(file, base::open_at(AT_FDCWD, path, O_RDONLY | O_NOCTTY, 0, path));
-  return body.append_file(file.number());
+  return append_stream(file.number(), path, text);
+}
+
+// A pipe is read once, and would not be there again.
+Result<> hold_pipes(const Session& session, Letter& letter) {
+  for (auto& attachment : letter.attachments) {
+    struct stat status;
+    if (::stat(attachment.path.c_str(), &status) != 0 || !S_ISFIFO(status.st_mode)) continue;
+    Scratch text(session.environment.tmp);
+    TRY(append_named(attachment.path, text));
+    TRY_LET(file, std::move(text).finish());
+    attachment.path = cat("/proc/self/fd/", file.number());
+    letter.held.push_back(std::move(file));
+  }
+  return {};
 }
 
 // Every byte is text: no escapes, no dot that ends it.
 Result<> read_input(Scratch& body) {
   if (base::stdin_was_closed()) return {};
-  char buffer[65536];
-  for (;;) {
-    TRY_LET(got, base::read_some(STDIN_FILENO, buffer, "standard input"));
-    if (got == 0) return {};
-    TRY(body.append({buffer, got}));
-  }
+  return append_stream(STDIN_FILENO, "standard input", body);
 }
 
-Result<base::Fd> piped_body(const Session& session, const Invocation& invocation) {
-  Scratch body(session.environment.tmp);
-  if (!invocation.body_file.empty()) {
-    TRY(append_named(invocation.body_file, body));
-    return std::move(body).finish();
-  }
+Result<> piped_body(const Invocation& invocation, Scratch& body) {
+  if (!invocation.body_file.empty()) return append_named(invocation.body_file, body);
   if (!invocation.quoted_file.empty()) TRY(append_named(invocation.quoted_file, body));
-  TRY(read_input(body));
-  return std::move(body).finish();
+  return read_input(body);
+}
+
+// What a template says is added to the command line's, or goes before it.
+void add_letter(Letter said, Letter& letter) {
+  const auto add = [](auto& more, auto& out) {
+    std::move(more.begin(), more.end(), std::back_inserter(out));
+  };
+  add(said.to, letter.to);
+  add(said.cc, letter.cc);
+  add(said.bcc, letter.bcc);
+  add(said.fields, letter.fields);
+  if (!said.subject.empty()) letter.subject = std::move(said.subject);
+  if (!said.from.empty()) letter.from = std::move(said.from);
 }
 
 // The header of a template leaves the body for the letter's fields.
@@ -126,11 +145,15 @@ Result<> take_template(const Session& session, Letter& letter) {
   TRY_LET(size, base::read_at(letter.body.number(), start, 0, "standard input"));
   start.resize(size);
   const auto header = template_header_size(start);
-  TRY(read_template(std::string_view(start).substr(0, header), letter));
+  Letter said;
+  TRY(read_template(std::string_view(start).substr(0, header), said));
   Scratch rest(session.environment.tmp);
   TRY(rest.append_file(letter.body.number(), header));
   TRY_LET(body, std::move(rest).finish());
   letter.body = std::move(body);
+  // Whoever wrote it does not know our aliases.
+  for (auto* list : {&said.to, &said.cc, &said.bcc}) guard_from_aliases(session.groups, *list);
+  add_letter(std::move(said), letter);
   return {};
 }
 
@@ -152,19 +175,33 @@ bool somebody_looks(const Session& session) {
   return session.terminal.input || ::isatty(STDERR_FILENO) == 1;
 }
 
-Result<int> send_piped(Session& session, const Invocation& invocation, Letter letter) {
-  TRY_LET(body, piped_body(session, invocation));
-  letter.body = std::move(body);
+// The letter as it stands when all is read; false: there is none to be sent.
+Result<bool> complete(Session& session, const Invocation& invocation, Letter& letter) {
   if (invocation.from_header) {
     TRY(take_template(session, letter));
     TRY(check_recipients(session, letter));
+    TRY(check_entity(letter));
   }
   TRY_LET(empty, is_empty(letter));
-  if (empty && letter.attachments.empty()) {
-    if (invocation.skip_empty || session.variables.is_set("skipemptybody")) return 0;
-    if (somebody_looks(session)) base::complain("Null message body; hope that's ok");
+  if (!empty || !letter.attachments.empty()) return true;
+  if (invocation.skip_empty || session.variables.is_set("skipemptybody")) return false;
+  if (somebody_looks(session)) base::complain("Null message body; hope that's ok");
+  return true;
+}
+
+// What was read is read: nobody can write it into the pipe again.
+Result<int> send_piped(Session& session, const Invocation& invocation, Letter letter) {
+  Scratch text(session.environment.tmp);
+  const auto read = piped_body(invocation, text);
+  const bool something = text.size() > 0;
+  TRY_LET(body, std::move(text).finish());
+  letter.body = std::move(body);
+  auto wanted = read ? complete(session, invocation, letter) : Result<bool>(read.error());
+  if (!wanted) {
+    if (something) keep_unsent(session, std::move(letter));
+    return std::move(wanted).error();
   }
-  TRY(send(session, std::move(letter)));
+  if (wanted.value()) TRY(send(session, std::move(letter)));
   return 0;
 }
 
@@ -206,7 +243,10 @@ Result<int> send_mail(Session& session, const Invocation& invocation) {
   start_up(session, invocation);
   set_variables(session, invocation);
   TRY_LET(letter, letter_of(invocation));
+  TRY(check_entity(letter));
+  TRY(check_own_address(session));
   if (!invocation.from_header) TRY(check_recipients(session, letter));
+  TRY(hold_pipes(session, letter));
   const bool composes = (session.terminal.input || invocation.escapes || invocation.interactive) &&
                         !invocation.from_header && invocation.body_file.empty();
   return composes ? send_composed(session, invocation, std::move(letter))

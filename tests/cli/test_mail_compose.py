@@ -242,6 +242,32 @@ def test_a_letter_is_given_up(desk, write, escape, kept):
     assert desk.dead.exists() == kept and desk.letters() == []
 
 
+@pytest.mark.parametrize("end", [b"~q\n", b"\x03"])
+def test_what_was_attached_is_named_when_a_letter_is_given_up(desk, write, end):
+    (desk.account.work / "note").write_text("noted\n")
+    session = write("-s", "given", "-c", "c@x.test", "alice@x.test")
+    type_lines(session, "line1")
+    session.send(b"~@ note\n")
+    session.expect(b"Attachment: ")
+    settle(session)
+    session.send(end)
+    if end == b"\x03":
+        session.expect(b"(Interrupt -- one more to kill letter)\n")
+        session.send(end)
+    session.finish()
+    assert desk.dead.read_bytes() == (b"To: alice@x.test\nSubject: given\nCc: c@x.test\nAttachment: note\n"
+                                      b"\nline1\n")
+
+
+def test_a_window_closed_at_the_last_question_does_not_send(desk, write):
+    session = write("-s", "given", "alice@x.test")
+    type_lines(session, "line1", ".")
+    session.expect(b"Cc: ")
+    session.close()
+    assert session.status == -signal.SIGHUP
+    assert desk.dead.read_bytes() == b"line1\n" and desk.letters() == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
 def test_whoever_is_cut_off_keeps_the_letter(desk, write, number):
     session = write("-s", "given", "alice@x.test")
@@ -312,6 +338,35 @@ def test_answers_go_to_all_or_to_the_sender(desk, read):
     assert first["In-Reply-To"] == "<mp1@example.org>"
     assert first["References"] == "<mp0@example.org> <mp1@example.org>"
     assert desk.letters()[3]["Subject"] == "Re: Grüße"
+
+
+def test_a_sender_cannot_drive_the_terminal_nor_choose_an_alias(desk, write):
+    desk.settings("set dot askcc expandaddr\nalias run |touch pwned\n")
+    (desk.account.work / "box").write_text("From run Mon Mar  4 10:11:12 2024\nFrom: run\nCc: a\x9b@x.test\n"
+                                           "Subject: a\x9b2J\u202eb\n\ntext\n\n", encoding="utf-8")
+    session = write("-N", "-f", "box")
+    session.expect(b"& ")
+    session.send(b"reply 1\n")
+    session.expect("Subject: Re: a\ufffd2J\ufffdb\n".encode())
+    type_lines(session, "answer")
+    session.send(b"~h\n")
+    session.expect(b"To: \\run")
+    session.send(b"\n")
+    session.expect("Subject: Re: a\ufffd2J\ufffdb".encode())
+    session.send(b"\n")
+    for prompt in (b"Cc: ", b"Bcc: "):
+        session.expect(prompt)
+        session.send(b"\n")
+    session.expect(b"(continue)\n")
+    type_lines(session, ".")
+    session.expect(b"Cc: ")
+    session.send(b"\n")
+    session.expect(b"& ")
+    session.send(b"x\n")
+    session.finish()
+    assert "\x9b".encode() not in session.output and "\u202e".encode() not in session.output
+    letter, = desk.letters()
+    assert letter.to == ["run"] and os.listdir(desk.account.work) == ["box"]
 
 
 def test_messages_are_taken_into_a_letter(desk, read):

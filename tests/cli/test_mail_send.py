@@ -194,6 +194,31 @@ def test_any_bytes_can_be_attached(desk):
     assert letter.parts == [("text/plain", None, "größer\n".encode()), ("application/octet-stream", "data.bin", data)]
 
 
+def test_what_comes_out_of_a_pipe_can_be_attached(desk):
+    command = 'exec "$0" -n -s s -A <(seq 100000) -a <(echo two) -q <(echo first) a@x.test'
+    done = subprocess.run(["bash", "-c", command, desk.account.programs["mail"]], input=b"text\n", cwd=desk.account.work,
+                          env={**desk.account.env, **desk.env}, capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    letter, = desk.letters()
+    contents = [content for _, _, content in letter.parts]
+    assert contents == [b"first\ntext\n", b"".join(b"%d\n" % number for number in range(1, 100_001)), b"two\n"]
+
+
+def test_the_name_of_a_file_arrives(desk):
+    (desk.account.work / "Größe 1.log").write_text("figures\n")
+    assert desk.send("-A", "Größe 1.log", "a@x.test").parts[1] == ("text/plain", "Größe 1.log", b"figures\n")
+
+
+def test_no_line_is_too_long_in_silence(desk):
+    name = "x" * 1200
+    letter = desk.send("-a", f"Reply-To: {name} <r@x.test>", "-s", "s", f'"{name}" <a@x.test>')
+    assert all(len(line) <= 998 for line in letter.raw.split(b"\n"))
+    assert letter.to == ["a@x.test"] and letter["To"] == f"{name} <a@x.test>"
+    text = b"To: a@x.test\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\n" + b"y" * 1200 + b"\n--b--\n"
+    done = desk.mail("-t", input=text)
+    assert done.returncode == 0 and b"it has a line of 1200 bytes" in done.stderr
+
+
 @pytest.mark.parametrize("word", ["junk", "/no/such/file", "/no/such:file", ": x", "X: a\nBcc: e@x.test", "X: a\rb"])
 def test_what_is_neither_is_refused_before_anything_is_sent(desk, word):
     done = desk.mail("-s", "s", "-a", word, "a@x.test")
@@ -221,7 +246,43 @@ def test_r_is_the_sender_of_letter_and_envelope(desk):
     letter = desk.send("-s", "s", "-r", "Jadi M <f@x.test>", "a@x.test")
     assert letter.sender == "f@x.test"
     assert letter["From"] == "Jadi M <f@x.test>"
-    assert desk.send("-Sfrom=g@x.test", "a@x.test")["From"] == "g@x.test"
+    own = desk.send("-Sfrom=G <g@x.test>", "a@x.test")
+    assert (own["From"], own.sender) == ("G <g@x.test>", "g@x.test")
+    assert desk.send("-Sfrom=g@x.test", "-r", "h@x.test", "a@x.test").sender == "h@x.test"
+    assert desk.send("-Sfrom=g@x.test", "-r", "", "a@x.test").sender == ""
+
+
+@pytest.mark.parametrize("value", ["a@x.test, b@x.test", "-oQ/tmp", "|touch x", "a b <"])
+def test_a_wrong_own_address_is_refused(desk, value):
+    done = desk.mail("-S", f"from={value}", "a@x.test")
+    assert done.returncode == 64 and desk.letters() == []
+
+
+CONTRADICTIONS = [("-a", "Content-Transfer-Encoding: base64"), ("-a", "Content-Type: multipart/mixed; boundary=x"),
+                  ("-M", "message/rfc822")]
+
+
+@pytest.mark.parametrize("words", CONTRADICTIONS)
+def test_nothing_is_attached_to_what_is_encoded_already(desk, words):
+    (desk.account.work / "note").write_text("noted\n")
+    done = desk.mail(*words, "-A", "note", "a@x.test")
+    assert done.returncode == 64 and done.stderr.count(b"\n") == 1 and desk.letters() == []
+
+
+def test_the_charset_counts_beside_attachments_too(desk):
+    (desk.account.work / "note").write_text("noted\n")
+    letter = desk.send("-Sttycharset=latin1", "-A", "note", "a@x.test", input=b"h\xe9llo\n")
+    text, note = [part for part in letter.message.walk() if not part.is_multipart()]
+    assert (text.get_content_charset(), text.get_payload(decode=True)) == ("latin1", b"h\xe9llo\n")
+    assert note.get_filename() == "note"
+    plain = desk.send("-a", "Content-Transfer-Encoding: 8bit", "-A", "note", "a@x.test")
+    assert plain.parts[0] == ("text/plain", None, b"text\n")
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "x;y=z", "a b", "x\n", "ebcdic-us", "utf-7"])
+def test_a_charset_that_may_not_stand_there_is_unknown(desk, charset):
+    letter = desk.send(f"-Sttycharset={charset}", "a@x.test", input=b"h\xe9llo\n")
+    assert letter["Content-Type"] == "text/plain; charset=unknown-8bit"
 
 
 def test_a_template_says_where_it_goes(desk):
@@ -268,12 +329,12 @@ def test_no_word_makes_a_field_or_a_recipient(desk):
 
 
 @pytest.mark.parametrize("address", ["-oQ/tmp", "|touch pwned", "/{work}/pwned", "./pwned", "+pwned", "../pwned", "a/b",
-                                     "$(touch pwned)@x.test", "`touch pwned`", "~! touch pwned"])
+                                     "$(touch pwned)@x.test", "`touch pwned`", "~! touch pwned", "A <|touch>",
+                                     '"|touch pwned"', "A </tmp/x>", "A <./x>", ":include:/x", r'"\|touch"'])
 def test_no_address_is_a_file_a_command_or_an_option(desk, address):
     done = desk.mail("-s", "s", "--", address.format(work=desk.account.work))
     # A comment, to RFC 5322; and names with blanks between.
-    plain = {"$(touch pwned)@x.test": ["$@x.test"], "`touch pwned`": ["`touch", "pwned`"],
-             "~! touch pwned": ["~!", "touch", "pwned"]}
+    plain = {"$(touch pwned)@x.test": ["$@x.test"], "`touch pwned`": ["`touch", "pwned`"]}
     assert [letter.to for letter in desk.letters()] == ([plain[address]] if address in plain else [])
     assert done.returncode == (0 if address in plain else 64)
     assert os.listdir(desk.account.work) == [] and not desk.dead.exists()
@@ -299,6 +360,13 @@ def test_aliases_are_expanded(desk):
     desk.settings("alias team bob@x.test carol jane\nalias carol team carol@x.test\nset record=sent\n")
     letter = desk.send("-s", "s", "team", "\\carol")
     assert letter.to == ["bob@x.test", "team", "carol@x.test", "carol"]
+
+
+def test_a_stranger_does_not_choose_an_alias(desk):
+    desk.settings("set expandaddr\nalias run |touch pwned\nalias r@x.test |touch pwned\n")
+    letter = desk.send("-t", input="To: run, r@x.test\n\nx\n")
+    assert letter.to == ["run", "r@x.test"]
+    assert os.listdir(desk.account.work) == []
 
 
 # --- copies (I18)
@@ -328,10 +396,15 @@ def test_thousands_of_recipients(desk):
 
 
 def test_more_recipients_than_a_command_line_holds(desk):
-    addresses = [f"person{number}@example.org" for number in range(100_000)]
-    letter = desk.send("-s", "s", "-t", input="Bcc: " + ",\n ".join(addresses) + "\n\nhi\n", timeout=120)
-    assert letter.to == addresses
-    assert letter["Bcc"] is None and b"person7@" not in letter.raw
+    """Several letters of one text and one Message-ID; a field that sendmail -t would heed instead is one like others."""
+    addresses = [f"person{number}@example.org" for number in range(20_000)]
+    done = desk.mail("-s", "s", "-t", input="Resent-To: x@x.test\nBcc: " + ",\n ".join(addresses) + "\n\nhi\n", timeout=120)
+    assert (done.returncode, done.stderr) == (0, b"")
+    letters = desk.letters()
+    assert 3 < len(letters) < 10
+    assert sorted(sum((letter.to for letter in letters), [])) == sorted(addresses)
+    assert len({letter["Message-ID"] for letter in letters}) == 1
+    assert all(letter["Bcc"] is None and b"person7@" not in letter.raw and letter.body == b"hi\n" for letter in letters)
 
 
 def test_no_standard_input_is_an_empty_one(desk):

@@ -9,16 +9,17 @@ TEXT = b"line one\nline two\n"
 MAILERS = {"taken": 'cat >"$HOME/taken" && exit 0\nexit 75\n', "refused": 'cat >/dev/null\necho "no room" >&2\nexit 75\n'}
 
 
-def whole(path):
-    return path.exists() and path.read_bytes().endswith(b"\n\n" + TEXT)
+def whole(path, end=b""):
+    return path.exists() and path.read_bytes().endswith(b"\n\n" + TEXT + end)
 
 
 def check_world(tally, world, result, fault):
     """The complaints about one run."""
-    taken, kept = whole(world / "taken"), whole(world / "dead.letter")
+    taken, kept = whole(world / "taken"), whole(world / "dead.letter", b"\n")
     if result.status == 0 and not taken:
         yield "status 0, and nobody has the letter"
-    spoilt = (world / "dead.letter").exists() and not kept
+    # Made, and nothing written yet: no half of anything.
+    spoilt = (world / "dead.letter").exists() and not kept and (world / "dead.letter").stat().st_size > 0
     if spoilt:
         yield f"half a letter is kept: {(world / 'dead.letter').read_bytes()!r}"
     left = sorted(path.name for path in world.iterdir() if path.name not in ("mailer", "taken", "dead.letter"))

@@ -118,3 +118,33 @@ TEST_CASE("addresses: names are written for header fields") {
   CHECK(reader::header_address("a\nBcc: b").find('\n') == std::string::npos);
   CHECK(reader::bare_address("Alice E <a@x>") == "a@x");
 }
+
+TEST_CASE("addresses: quotes and names hide no command") {
+  Letter letter;
+  for (const char* hidden : {"A <|touch>", "\"|touch x\"", "A </tmp/x>", "A <./x>", "\"\\|x\"",
+                             ":include:/x", "~user", "A <+x>", "x </y/z>"}) {
+    CAPTURE(hidden);
+    letter.to = {hidden};
+    CHECK(!reader::expand_addresses(letter, {}));
+  }
+  for (const char* plain : {"\"|x\"@x.test", "/C=de/@x.test", "a+b", "a~b", "jane"}) {
+    CAPTURE(plain);
+    letter.to = {"N <" + std::string(plain) + ">"};
+    CHECK(reader::expand_addresses(letter, {}));
+  }
+}
+
+TEST_CASE("addresses: what others wrote chooses no alias") {
+  reader::Groups groups;
+  groups.aliases["run"] = {"|touch x"};
+  Addresses elements{"run", "Run", "other@x.test"};
+  reader::guard_from_aliases(groups, elements);
+  CHECK(elements == Addresses{"\\run", "Run", "other@x.test"});
+  Letter letter;
+  letter.to = elements;
+  const auto found =
+      reader::expand_addresses(letter, {.groups = &groups, .self = "", .addresses_only = false});
+  REQUIRE(found);
+  CHECK(found.value().commands.empty());
+  CHECK(found.value().addresses == std::vector<std::string>{"run", "Run", "other@x.test"});
+}

@@ -88,3 +88,15 @@ TEST_CASE("letter: no line is longer than SMTP takes") {
   for (const auto line : base::split(header, '\n'))
     if (line.starts_with("To:") || line.starts_with(" person")) CHECK(line.size() <= 78);
 }
+
+TEST_CASE("letter: names longer than a line are folded, as encoded words") {
+  Letter letter;
+  const std::string name(1200, 'n');
+  letter.to = {"a@x.test", name + " <b@x.test>", "\"" + std::string(3000, ',') + "\" <c@x.test>"};
+  letter.fields = {{"Errors-To", name + " <d@x.test>"}};
+  const auto header = reader::letter_header(letter, "");
+  for (const auto line : base::split(header, '\n')) CHECK(line.size() <= 998);
+  CHECK(header.find("To: a@x.test,\n =?UTF-8?B?bm5u") != std::string::npos);
+  CHECK(header.find("?=\n <b@x.test>,") != std::string::npos);
+  CHECK(header.find("?=\n <c@x.test>\n") != std::string::npos);
+}

@@ -73,7 +73,8 @@ TEST_CASE("options: -a is a header field or a file, and nothing else") {
 TEST_CASE("options: -A and --attach are files always") {
   CHECK(paths(parsed({"-A", "report.txt", "--attach=/etc/hostname", "a"})) ==
         Words{"report.txt", "/etc/hostname"});
-  CHECK(refused({"-A", "work", "a"}) == "-A: 'work' is neither a readable file nor an account");
+  CHECK(refused({"-A", "work", "a"}) ==
+        "-A: 'work' is not a readable file; accounts are not known here");
   CHECK(refused({"--attach=nosuch", "a"}) == "--attach: 'nosuch' is not a readable file");
   const auto typed = parsed({"--content-type=image/png", "--content-filename=x.png", "-A",
                              "report.txt", "-A", "/etc/hostname", "a"});

@@ -104,3 +104,26 @@ TEST_CASE("reply: references are a thread, bounded and clean") {
   CHECK(kept.starts_with("<0@x> <81@x> "));
   CHECK(kept.ends_with("<99@x> <last@x>"));
 }
+
+TEST_CASE("reply: nothing in it drives a terminal") {
+  const std::string hostile =
+      "From: a\xc2\x9b@x.test, b\xe2\x80\xae@x.test, good@x.test\n"
+      "Subject: x\xc2\x9b"
+      "2J\xe2\x80\xaey\x1b[1m\n";
+  const auto answer = make_answer(hostile, from_line, jane, AnswerTo::all);
+  CHECK(answer.to == Addresses{"good@x.test"});
+  CHECK(answer.subject ==
+        "Re: x\xef\xbf\xbd"
+        "2J\xef\xbf\xbdy\xe2\x90\x9b[1m");
+}
+
+TEST_CASE("reply: to very many, each once, in no time") {
+  std::string many = "From: a@x.test\nTo: ";
+  for (int i = 0; i < 40'000; ++i)
+    many.append(i == 0 ? "" : ", ")
+        .append("p")
+        .append(std::to_string(i / 2))
+        .append(i % 2 == 0 ? "@x.test" : "@X.test");
+  const auto answer = make_answer(many.append("\n"), from_line, jane, AnswerTo::all);
+  CHECK(answer.to.size() == 20'001);
+}
