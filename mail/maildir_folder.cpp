@@ -120,7 +120,9 @@ class MaildirFolder final : public Folder {
   Result<Content> content(std::size_t i, std::size_t limit) const;
   Result<Content> header_content(std::size_t i) const;
   Result<Fd> open(std::size_t i) const;
+  std::array<timespec, 2> settled_times() const;
   Result<std::vector<store::MaildirMessage>> look() const;
+  std::vector<store::MaildirMessage> match(std::vector<store::MaildirMessage> now) const;
   void take_in(std::vector<store::MaildirMessage> fresh);
   Result<> act(std::size_t i, const Verdict& verdict);
   Result<> apply(std::span<const Verdict> verdicts);
@@ -161,9 +163,7 @@ bool MaildirFolder::unchanged() const {
   return true;
 }
 
-// What is there now: messages that are known get the names that they have, or are gone; the others
-// are returned. Whole names first: two messages may have one name up to their flags.
-Result<std::vector<store::MaildirMessage>> MaildirFolder::look() const {
+std::array<timespec, 2> MaildirFolder::settled_times() const {
   std::array<timespec, 2> times{};
   for (std::size_t part = 0; part < times.size(); ++part) {
     struct stat status;
@@ -171,8 +171,21 @@ Result<std::vector<store::MaildirMessage>> MaildirFolder::look() const {
         settled(status.st_mtim))
       times.at(part) = status.st_mtim;
   }
+  return times;
+}
+
+// What is there now: messages that are known get the names that they have, or are gone; the others
+// are returned.
+Result<std::vector<store::MaildirMessage>> MaildirFolder::look() const {
+  const auto times = settled_times();
   TRY_LET(now, store::list_maildir(path_));
   times_ = times;
+  return match(std::move(now));
+}
+
+// Whole names first: two messages may have one name up to their flags.
+std::vector<store::MaildirMessage> MaildirFolder::match(
+    std::vector<store::MaildirMessage> now) const {
   std::unordered_map<std::string_view, Message*> by_name;
   std::unordered_multimap<std::string_view, Message*> by_base;
   for (auto& message : messages_) {
