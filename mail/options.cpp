@@ -216,8 +216,8 @@ class Parser {
       return plain_value(letter, std::move(value), shown);
     switch (letter) {
       case 'a': return field_or_file(std::move(value));
-      case 'A': return file(std::move(value));
-      case attach_letter: return attach(std::move(value), shown);
+      case 'A': return file(value);
+      case attach_letter: return attach(value, shown);
       case 'C': return field(std::move(value), shown);
       case 'E':
       case exec_letter: command(std::move(value)); return {};
@@ -299,7 +299,7 @@ class Parser {
                                   "' is neither 'Name: value' nor a readable file")};
   }
 
-  Result<> file(std::string value) {
+  Result<> file(const std::string& value) {
     if (auto attachment = find_attachment(value)) {
       add(std::move(*attachment));
       return {};
@@ -308,7 +308,7 @@ class Parser {
                                   "' is not a readable file; accounts are not known here")};
   }
 
-  Result<> attach(std::string value, const std::string& shown) {
+  Result<> attach(const std::string& value, const std::string& shown) {
     if (auto attachment = find_attachment(value)) {
       add(std::move(*attachment));
       return {};

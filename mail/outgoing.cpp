@@ -66,26 +66,40 @@ std::string legacy_charset(const Session& session) {
   return charset.empty() ? "unknown-8bit" : charset;
 }
 
+namespace {
+
+Addresses* list_for(const Letter::Field& field, Letter& letter) {
+  switch (rfc::field_of(field.name)) {
+    case rfc::Field::to: return &letter.to;
+    case rfc::Field::cc: return &letter.cc;
+    case rfc::Field::bcc: return &letter.bcc;
+    default: return nullptr;
+  }
+}
+
+// Whether the letter has a place of its own for it.
+Result<bool> adopt(const Letter::Field& field, Letter& letter) {
+  if (base::iequals(field.name, "Subject")) {
+    letter.subject = field.body;
+    return true;
+  }
+  Addresses* list = list_for(field, letter);
+  const bool from = rfc::field_of(field.name) == rfc::Field::from;
+  if (list == nullptr && !from) return false;
+  TRY_LET(elements, split_persons(field.body));
+  if (from && elements.size() != 1) return false;
+  if (from) letter.from = elements[0];
+  else list->insert(list->end(), elements.begin(), elements.end());
+  return true;
+}
+
+}  // namespace
+
 Result<> adopt_fields(Letter& letter) {
   std::vector<Letter::Field> kept;
   for (auto& field : letter.fields) {
-    const auto meaning = rfc::field_of(field.name);
-    Addresses* list = meaning == rfc::Field::to    ? &letter.to
-                      : meaning == rfc::Field::cc  ? &letter.cc
-                      : meaning == rfc::Field::bcc ? &letter.bcc
-                                                   : nullptr;
-    if (list != nullptr) {
-      TRY_LET(elements, split_persons(field.body));
-      list->insert(list->end(), elements.begin(), elements.end());
-    } else if (base::iequals(field.name, "Subject")) {
-      letter.subject = field.body;
-    } else if (meaning == rfc::Field::from) {
-      TRY_LET(elements, split_persons(field.body));
-      if (elements.size() == 1) letter.from = elements[0];
-      else kept.push_back(std::move(field));
-    } else {
-      kept.push_back(std::move(field));
-    }
+    TRY_LET(adopted, adopt(field, letter));
+    if (!adopted) kept.push_back(std::move(field));
   }
   letter.fields = std::move(kept);
   return {};

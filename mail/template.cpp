@@ -1,5 +1,7 @@
 #include "mail/template.h"
 
+#include <algorithm>
+
 #include "lib/base/text.h"
 #include "lib/rfc/header.h"
 #include "mail/outgoing.h"
@@ -8,20 +10,28 @@ namespace reader {
 
 using base::Result;
 
+namespace {
+
+// A field, the rest of one, or the From_ line before all.
+bool of_a_header(std::string_view line, bool first) {
+  if (rfc::field_name_length(line) > 0) return true;
+  return first ? line.starts_with("From ") : line[0] == ' ' || line[0] == '\t';
+}
+
+}  // namespace
+
 std::size_t template_header_size(std::string_view text) {
   std::size_t at = 0;
-  for (bool first = true;; first = false) {
-    const auto end = text.find('\n', at);
-    auto line = text.substr(at, end == std::string_view::npos ? end : end - at);
+  for (bool first = true; at < text.size(); first = false) {
+    const auto end = std::min(text.find('\n', at), text.size());
+    auto line = text.substr(at, end - at);
+    const auto behind = std::min(end + 1, text.size());
     if (line.ends_with('\r')) line.remove_suffix(1);
-    const auto behind = end == std::string_view::npos ? text.size() : end + 1;
     if (line.empty()) return first ? 0 : behind;
-    const bool continued = !first && (line[0] == ' ' || line[0] == '\t');
-    const bool from_line = first && line.starts_with("From ");
-    if (!continued && !from_line && rfc::field_name_length(line) == 0) return at;
-    if (end == std::string_view::npos) return text.size();
+    if (!of_a_header(line, first)) return at;
     at = behind;
   }
+  return at;
 }
 
 namespace {
