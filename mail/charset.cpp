@@ -129,10 +129,7 @@ bool same_name(std::string_view pattern, std::string_view name) {
 }
 
 Converter converter(const std::string& to, std::string_view from) {
-  const bool known_name =
-      std::any_of(std::begin(convertible), std::end(convertible),
-                  [&](std::string_view pattern) { return same_name(pattern, from); });
-  if (!known_name) return nullptr;
+  if (!knows_charset(from)) return nullptr;
   void* const opened = ::iconv_open(to.c_str(), std::string(from).c_str());
   // NOLINTNEXTLINE(performance-no-int-to-ptr): iconv's way to say that it failed
   return opened == reinterpret_cast<void*>(-1) ? nullptr : Converter(opened);
@@ -177,6 +174,12 @@ bool seven_bit(std::string_view text) {
   return std::none_of(text.begin(), text.end(), base::eight_bit);
 }
 }  // namespace
+
+bool knows_charset(std::string_view charset) {
+  return known(charset) != Known::other ||
+         std::any_of(std::begin(convertible), std::end(convertible),
+                     [&](std::string_view pattern) { return same_name(pattern, charset); });
+}
 
 std::string from_charset(std::string_view text, std::string_view charset) {
   const Known kind = known(charset);

@@ -29,7 +29,7 @@ bool usable_charset(const std::string& name) {
   if (!token || name.size() > longest) return false;
   std::string ascii;
   for (char c = ' '; c < 0x7f; ++c) ascii.push_back(c);
-  return from_charset(ascii, name) == ascii;
+  return knows_charset(name) && from_charset(ascii, name) == ascii;
 }
 
 std::string own_charset(const Session& session) {

@@ -31,5 +31,7 @@ std::string for_charset(std::string_view text, std::string_view charset);
 /// Text of a charset as UTF-8; bytes that are none become U+FFFD. A charset that mail is not
 /// written in, or that nobody knows, is taken as UTF-8 where it is valid, else as windows-1252.
 std::string from_charset(std::string_view text, std::string_view charset);
+/// Whether it is one that from_charset() converts.
+bool knows_charset(std::string_view charset);
 
 }  // namespace reader
