@@ -30,10 +30,12 @@ namespace {
 
 constexpr int failed = 1;  // no mail, no such file: as every mailx has it
 constexpr const char* system_rc = "/etc/mail.rc";
-// Where a system has no such file, what Debian's says.
+// Where a system has no such file, what Debian's says; and MIME's fields, since what they say has
+// been done when a message is shown.
 constexpr std::string_view usual_rc =
     "set ask askcc append dot save crt\n"
-    "ignore Received Message-Id Resent-Message-Id Status Mail-From Return-Path Via Delivered-To\n";
+    "ignore Received Message-Id Resent-Message-Id Status Mail-From Return-Path Via Delivered-To\n"
+    "ignore MIME-Version Content-Type Content-Transfer-Encoding\n";
 constexpr int patience = 25;  // ends of file that `ignoreeof` bears
 
 const char* variable(const Session& session, std::string_view name) {
