@@ -18,7 +18,6 @@
 
 namespace {
 
-using base::cat;
 using base::Kind;
 using base::Result;
 using reader::Invocation;
