@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "lib/base/text.h"
+#include "lib/base/unicode.h"
 #include "mail/terminal.h"
 
 namespace reader {
@@ -44,20 +45,6 @@ Known known(std::string_view charset) {
   return Known::other;
 }
 
-void append_code(char32_t code, std::string& out) {
-  const auto byte = [&](char32_t value) { out.push_back(static_cast<char>(value)); };
-  if (code < 0x80) {
-    byte(code);
-  } else if (code < 0x800) {
-    byte(0xc0 | code >> 6);
-    byte(0x80 | (code & 0x3f));
-  } else {
-    byte(0xe0 | code >> 12);
-    byte(0x80 | (code >> 6 & 0x3f));
-    byte(0x80 | (code & 0x3f));
-  }
-}
-
 // Where ISO 8859-15 differs from ISO 8859-1.
 struct Latin9 {
   unsigned char byte;
@@ -80,7 +67,7 @@ std::string from_single_bytes(std::string_view text, Known charset) {
   for (const char c : text) {
     const auto code = code_of(static_cast<unsigned char>(c), charset);
     if (code == 0 && c != '\0') out.append(replacement);
-    else append_code(code, out);
+    else base::append_code_point(code, out);
   }
   return out;
 }

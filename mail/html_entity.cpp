@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "lib/base/text.h"
+#include "lib/base/unicode.h"
 #include "mail/terminal.h"
 
 namespace reader {
@@ -53,13 +54,6 @@ constexpr Named named[] = {
     {"uuml", 0xfc},     {"yacute", 0xfd},   {"yen", 0xa5},      {"yuml", 0xff},
     {"zwj", 0x200d},    {"zwnj", 0x200c}};
 
-void append_sequence(char32_t code, std::string& out) {
-  const int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-  const char32_t mark = more == 1 ? 0xc0 : more == 2 ? 0xe0 : 0xf0;
-  out.push_back(static_cast<char>(mark | code >> 6 * more));
-  for (int i = more; i-- > 0;) out.push_back(static_cast<char>(0x80 | (code >> 6 * i & 0x3f)));
-}
-
 void append_code(char32_t code, std::string& out) {
   const char byte = static_cast<char>(code);
   const bool surrogate = code >= 0xd800 && code < 0xe000;
@@ -67,7 +61,7 @@ void append_code(char32_t code, std::string& out) {
   else if (code < 0x80) out.push_back(byte);
   else if (code < 0xa0)  // meant as windows-1252 (HTML 13.2.5.80)
     out.append(from_charset(std::string_view(&byte, 1), "windows-1252"));
-  else append_sequence(code, out);
+  else base::append_code_point(code, out);
 }
 
 // What stands between '&' and ';'. Whether it means something.

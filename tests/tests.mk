@@ -31,20 +31,9 @@ $(B)/tests/clock.so: tests/support/clock.c
 	$(call say,LINK)
 	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -fPIC -shared $< -o $@
 
-# What a delivery agent calls, to be watched alone.
-$(B)/tests/deliver: $(B)/obj/tests/support/deliver.o $(program_objects) $(B)/lib.a
-	@mkdir -p $(@D)
-	$(call say,LINK)
-	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(test_libraries) -o $@
-
-# The MIME helper's client alone.
-$(B)/tests/mime: $(B)/obj/tests/support/mime.o $(program_objects) $(B)/lib.a
-	@mkdir -p $(@D)
-	$(call say,LINK)
-	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(test_libraries) -o $@
-
-# What a reader does to a mailbox, to be watched alone.
-$(B)/tests/mailbox_driver: $(B)/obj/tests/support/mailbox_driver.o $(program_objects) $(B)/lib.a
+# What a delivery agent calls, the MIME helper's client, and what a reader does to a mailbox, each to be watched alone.
+drivers := $(addprefix $(B)/tests/,deliver mime mailbox_driver)
+$(drivers): $(B)/tests/%: $(B)/obj/tests/support/%.o $(program_objects) $(B)/lib.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CXX) $(LDFLAGS_ALL) $^ $(test_libraries) -o $@
@@ -52,7 +41,7 @@ $(B)/tests/mailbox_driver: $(B)/obj/tests/support/mailbox_driver.o $(program_obj
 .SECONDARY:
 .PHONY: tests
 tests: $(programs) $(B)/tests/unit $(fuzz_names:%=$(B)/tests/replay-%) $(B)/tests/faultrun $(B)/tests/clock.so \
-  $(B)/tests/deliver $(B)/tests/mime $(B)/tests/mailbox_driver $(relay_beds)
+  $(drivers) $(relay_beds)
 
 .PHONY: setup check check-unit check-corpus check-cli check-crash
 setup:

@@ -25,6 +25,17 @@ char32_t code_point(std::string_view sequence) {
   return code;
 }
 
+void append_code_point(char32_t code, std::string& out) {
+  if (code < 0x80) {
+    out.push_back(static_cast<char>(code));
+    return;
+  }
+  const int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+  const char32_t mark = more == 1 ? 0xc0 : more == 2 ? 0xe0 : 0xf0;
+  out.push_back(static_cast<char>(mark | code >> 6 * more));
+  for (int i = more; i-- > 0;) out.push_back(static_cast<char>(0x80 | (code >> 6 * i & 0x3f)));
+}
+
 bool invisible(std::string_view sequence) {
   if (sequence.size() < 2) return false;
   const char32_t code = code_point(sequence);
