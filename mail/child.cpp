@@ -83,10 +83,10 @@ int status_of(pid_t child) {
 }
 
 // Who has closed its output may still be at work.
-bool ends(pid_t child, std::chrono::steady_clock::time_point end) {
+Waited await_end(pid_t child, std::chrono::steady_clock::time_point end) {
   const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
   std::array<pollfd, 1> waiting{pollfd{process.number(), POLLIN, 0}};
-  return wait_for(waiting, end) == Waited::ready;
+  return wait_for(waiting, end);
 }
 
 Error interrupt() { return {Kind::usage, "Interrupt"}; }
@@ -159,10 +159,11 @@ Result<std::string> filtered(const Program& program, std::string_view input,
   in.read.reset();
   out.write.reset();
   auto result = Exchange(std::move(in.write), std::move(out.read), input).run(end);
-  if (!result || !ends(child, end)) ::kill(child, SIGKILL);
+  const auto ended = result ? await_end(child, end) : Waited::late;
+  if (ended != Waited::ready) ::kill(child, SIGKILL);
   const int status = status_of(child);
   // What is typed to interrupt us interrupts the program as well, and it may be the first to end.
-  if (take_interrupt()) return interrupt();
+  if (ended == Waited::interrupted || take_interrupt()) return interrupt();
   if (result && status != 0)
     return Error{Kind::unavailable, base::cat(program.arguments[0], ": exit status ", status)};
   return result;

@@ -203,20 +203,30 @@ def test_the_sample_is_loaded_as_it_is(account):
 
 
 @pytest.mark.parametrize("section, number, key, value, notes", 
-                         [pytest.param(*each, id=f"{each[0]}-{each[2]}") for each in settings()])
+                         [pytest.param(*each, id=f"{each[0]}-{each[2]}") for each in settings()
+                          if each[0::2][:2] != ("spool", "directory")])
 def test_every_setting_of_the_sample_is_understood(account, section, number, key, value, notes):
     companions = {"smarthost": "host = a\n", "routes": "[smarthost]\nhost = a\n", "user": "password = netrc\n", "password": "user = me\n",
                   "certificate": "key = /k\n"}
     others = companions.get(section, "") if key != "host" else ""
     account.config.write_text(f"[{section}]\n{key} = {value}\n{others}{companions.get(key, '')}")
     account.config.chmod(0o600)
-    if (section, key) != ("spool", "directory"):
-        with account.config.open("a") as file:
-            spool = f"directory = {account.spool}\n"
-            file.write(spool if section == "spool" else f"[spool]\n{spool}")
+    with account.config.open("a") as file:
+        spool = f"directory = {account.spool}\n"
+        file.write(spool if section == "spool" else f"[spool]\n{spool}")
     done = account.flush("-v")
     assert done.returncode == 0, f"{SAMPLE.name}:{number}: {done.stderr.decode()}"
     assert done.stderr == b"" and "no effect" not in notes.lower()
+
+
+def test_the_spool_of_the_sample_is_the_persons_own(world, programs):
+    (value, ), place = [each[3] for each in settings() if each[0::2][:2] == ("spool", "directory")], world()
+    sendmail = install(place, programs)["sendmail"]
+    give(place, "jane", {"p.ini": f"[spool]\ndirectory = {value}\n"})
+    done = place.run([sendmail, "-odq", "bob@x.test"], user="jane", input=MESSAGE,
+                     env={"POSTBAG_CONFIG": "/home/jane/p.ini"})
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert len(list(place.path(value.replace("~", "/home/jane") + "/queue").iterdir())) == 1
 
 
 def test_the_sample_holds_every_key_and_no_other():

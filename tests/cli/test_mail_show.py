@@ -164,19 +164,20 @@ def test_a_filter_of_the_persons_own_reads_html(person):
     assert "\nSale!\n" in failing
 
 
-@pytest.mark.parametrize("busy", ["filter", "helper"])
+@pytest.mark.parametrize("busy", ["filter", "filter that has written", "helper"])
 def test_an_interrupt_ends_what_takes_long(person, tmp_path, programs, busy):
     started = tmp_path / "started"
     script = tmp_path / "bin/postbag-mime"
     script.parent.mkdir()
-    script.write_text(f"#!/bin/sh\n: >{started}\nexec tail -f /dev/null\n")
+    closed = "exec >/dev/null\n" if busy == "filter that has written" else ""
+    script.write_text(f"#!/bin/sh\n{closed}: >{started}\nexec tail -f /dev/null\n")
     script.chmod(0o755)
     if busy == "helper":
         person.mail = tmp_path / "bin/mail"
         os.link(programs["mail"], person.mail)
     with person.at_terminal("-N") as session:
         session.expect(b"& ")
-        session.send(b"set html-filter=%s\np 3\n" % os.fsencode(script))
+        session.send(b"set html-filter='exec %s'\np 3\n" % os.fsencode(script))
         wait_until(started.exists)
         session.send(b"\x03")
         session.expect(b"Interrupt")

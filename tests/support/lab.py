@@ -154,6 +154,7 @@ class Lab:
     def reset(self):
         """Nothing of an earlier test is left; everybody may make files in /var/mail."""
         self._servers.close()
+        self.world.end_processes()  # a flush that still runs would make files where we remove them
         wiped = [self.world.path(place) for place in TABLES] + list(self.world.path("/var/mail").iterdir())
         for person in self.people.values():
             wiped += list(person.home.iterdir())

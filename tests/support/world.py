@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 HOLDER = Path(__file__).with_name("world_holder.py")
@@ -128,6 +129,16 @@ class World:
             except OSError:  # it ended
                 pass
         return [pid for pid in found if pid != self.pid]
+
+    def end_processes(self, timeout=10):
+        """Kills all that runs in it and returns when nothing does."""
+        deadline = time.monotonic() + timeout
+        while running := self.processes():
+            assert time.monotonic() < deadline, f"these do not end: {running}"
+            for pid in running:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.001)
 
     def path(self, path):
         """The same file seen from here. A link to an absolute path in it leads out of the world."""
