@@ -18,8 +18,9 @@ HARDENING := -D_GLIBCXX_ASSERTIONS -fstack-protector-strong -fPIE
 CXXFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
 CXXFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CXXFLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -DNDEBUG
+library_includes := $(call system_includes,libcurl openssl inih gmime-3.0)
 CXXFLAGS_ALL = -std=c++20 $(CXXFLAGS_$(VARIANT)) $(HARDENING) $(WARNINGS) -MMD -MP -I. \
-  -DPOSTBAG_VERSION='"$(VERSION)"' $(call system_includes,libcurl openssl inih gmime-3.0) $(CXXFLAGS_QUICK) $(CXXFLAGS)
+  -DPOSTBAG_VERSION='"$(VERSION)"' $(library_includes) $(CXXFLAGS_ROOM) $(CXXFLAGS)
 LDFLAGS_release := -pie -Wl,-z,relro,-z,now -static-libstdc++ -static-libgcc
 LDFLAGS_asan := -pie -fsanitize=address,undefined
 LDFLAGS_ALL = $(LDFLAGS_$(VARIANT)) $(LDFLAGS)
@@ -62,13 +63,10 @@ help:
 	@echo 'make install      into DESTDIR, below PREFIX=$(PREFIX)'
 	@echo 'make clean        remove build/ but what was downloaded'
 
-# What only tests is compiled in two thirds of the time so, and is not what is measured.
-$(B)/obj/tests/unit/%.o: CXXFLAGS_QUICK := -O1
-
 $(B)/obj/%.o: %.cpp Makefile
 	@mkdir -p $(@D)
 	$(call say,CXX)
-	$(Q)$(CXX) $(CXXFLAGS_ALL) -c $< -o $@
+	$(Q)$(CXX) $(CXXFLAGS_ALL) $(CXXFLAGS_PCH) -c $< -o $@
 
 $(B)/lib.a: $(lib_objects)
 	$(call say,AR)
