@@ -65,8 +65,13 @@ Result<Next> headers(Session& session, const Call& call) {
 }
 
 Result<Next> from(Session& session, const Call& call) {
-  TRY(print_headlines(session, call.messages));
-  session.dot = call.messages.back();
+  auto list = call.messages;
+  if (!session.order.empty())
+    std::sort(list.begin(), list.end(), [&](auto one, auto other) {
+      return place_of(session, one) < place_of(session, other);
+    });
+  TRY(print_headlines(session, list));
+  session.dot = list.back();
   return Next::go_on;
 }
 

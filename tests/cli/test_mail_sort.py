@@ -48,6 +48,12 @@ def test_numbers_stay_and_steps_follow_the_list(reader):
     assert said[-1] == "Sorted by arrival"
 
 
+def test_headers_of_a_list_stand_as_they_are_sorted(reader):
+    said = reader.lines("sort date\nfrom *\nfrom 1-4\n=\nunsort\nfrom *")
+    assert numbers(said[5:10]) == [4, 1, 5, 3, 2] and numbers(said[10:14]) == [4, 1, 3, 2] and said[14] == "2"
+    assert numbers(said[-5:]) == [1, 2, 3, 4, 5]
+
+
 def test_status_goes_before_all_else(reader):
     assert numbers(reader.lines("flag 4\ntouch 1 5\nsort status"))[0] == 4
 
