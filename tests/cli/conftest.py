@@ -1,6 +1,7 @@
 """Fixtures for the program tests: the built programs, an isolated account, and servers to talk to."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TESTS))
+# A job in the background (`make check &` in a script) ignores these, and so would every program it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # pylint: disable=wrong-import-position
 from support.account import DEFAULT, Account  # noqa: E402
