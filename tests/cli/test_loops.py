@@ -133,7 +133,8 @@ def test_two_postmasters_elsewhere_end(pair):
 
 # Storms. Some hundreds show the proportions of ten thousand: each message has its share of work, and no more.
 
-COUNT = 500
+FEW = 500
+STORM = pytest.param(10_000, marks=pytest.mark.release, id="10 000")
 
 
 def submit(person, sender, recipient, count):
@@ -141,7 +142,7 @@ def submit(person, sender, recipient, count):
     lines = ["EHLO x"]
     for number in range(count):
         lines += [f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>", "DATA", f"Subject: {number}", "", "hello", "."]
-    done = person.run("sendmail", "-bs", "-odq", input="\r\n".join([*lines, "QUIT", ""]).encode())
+    done = person.run("sendmail", "-bs", "-odq", input="\r\n".join([*lines, "QUIT", ""]).encode(), timeout=120)
     assert done.returncode == 0 and done.stdout.count(b"\n250 2.0.0") == count, done.stdout[-500:]
 
 
@@ -153,26 +154,28 @@ def tasks_begun(lab):
 
 @pytest.mark.parametrize("sender, recipient, reports, processes", [
     ("jane", "nobody-here", 1, 0), ("jane", "no", 1, 1), ("nobody-here", "no", 2, 1), ("nobody-here", "nobody-here", 2, 0)])
-def test_many_messages_that_fail_make_bounded_work(lab, sender, recipient, reports, processes):
+@pytest.mark.parametrize("count", [FEW, STORM])
+def test_many_messages_that_fail_make_bounded_work(lab, count, sender, recipient, reports, processes):
     jane = lab.person("jane", OWN)
     jane.give({"aliases": "no: |exit 67\n"})
-    submit(jane, sender, recipient, COUNT)
+    submit(jane, sender, recipient, count)
     before = tasks_begun(lab)
-    log = "\n".join(jane.log())
+    log = "\n".join(jane.log(timeout=120))
     # A flush and a few agents besides.
-    assert tasks_begun(lab) - before <= processes * COUNT + 20
-    assert len(re.findall("sender non-delivery notification: ", log)) == reports * COUNT
-    assert len(set(re.findall(r"qmgr: (\w+): from=", log))) == (1 + reports) * COUNT
-    assert jane.box.count(b"\nSubject: Undelivered Mail Returned to Sender\n") >= COUNT
-    assert jane.box.count(b"\nReturn-Path: <>\n") == COUNT and jane.entries == []
+    assert tasks_begun(lab) - before <= processes * count + 20
+    assert len(re.findall("sender non-delivery notification: ", log)) == reports * count
+    assert len(set(re.findall(r"qmgr: (\w+): from=", log))) == (1 + reports) * count
+    assert jane.box.count(b"\nSubject: Undelivered Mail Returned to Sender\n") >= count
+    assert jane.box.count(b"\nReturn-Path: <>\n") == count and jane.entries == []
 
 
-def test_many_messages_that_nobody_can_be_told_of_wait_quietly(lab):
+@pytest.mark.parametrize("count", [FEW, STORM])
+def test_many_messages_that_nobody_can_be_told_of_wait_quietly(lab, count):
     jane = lab.person("jane", OWN.replace("[local]", "postmaster = nobody-there\n[local]"))
     jane.give({"aliases": "# none\n"})
-    submit(jane, "nobody-here", "nobody-else", COUNT)
-    jane.flush()
-    assert len(jane.entries) == COUNT and {entry.state[0] for entry in jane.entries} == {"h"}
+    submit(jane, "nobody-here", "nobody-else", count)
+    jane.flush(timeout=120)
+    assert len(jane.entries) == count and {entry.state[0] for entry in jane.entries} == {"h"}
     before = tasks_begun(lab)
-    jane.flush("--all")
-    assert len(jane.entries) == COUNT and tasks_begun(lab) - before <= 10
+    jane.flush("--all", timeout=120)
+    assert len(jane.entries) == count and tasks_begun(lab) - before <= 10

@@ -78,13 +78,13 @@ class Person:
         entry, = (each for each in self.entries if each.id not in known)
         return entry
 
-    def flush(self, *arguments, env=None):
-        done = self.run(FLUSH, *arguments, env=env)
+    def flush(self, *arguments, **more):
+        done = self.run(FLUSH, *arguments, **more)
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
-    def log(self, *arguments):
+    def log(self, *arguments, **more):
         """The lines that a run logs."""
-        done = self.run(FLUSH, "-v", *arguments)
+        done = self.run(FLUSH, "-v", *arguments, **more)
         assert done.returncode == 0, done.stderr
         return done.stderr.decode().splitlines()
 
