@@ -214,15 +214,16 @@ void Dispatcher::hand_out(Lane& lane) {
   if (lane.down) refuse_waiting(lane);
 }
 
-std::vector<Finished> Dispatcher::wait(int other) {
+std::vector<Finished> Dispatcher::wait(int other, std::optional<Clock::time_point> until) {
   for (auto& lane : lanes_) hand_out(lane);
-  if (finished_.empty()) poll_workers(other);
+  if (finished_.empty()) poll_workers(other, until);
   return std::exchange(finished_, {});
 }
 
-void Dispatcher::poll_workers(int other) {
+void Dispatcher::poll_workers(int other, std::optional<Clock::time_point> wanted) {
   std::vector<pollfd> polls{{other, POLLIN, 0}};
   auto until = Clock::now() + seconds(1);
+  if (wanted && *wanted > Clock::now()) until = std::min(until, *wanted);
   for (auto& lane : lanes_) {
     for (auto& seat : lane.seats) {
       polls.push_back({seat.worker.socket(), POLLIN, 0});

@@ -64,9 +64,10 @@ class Dispatcher {
   void add(Task task, bool first = false);
   /// Whether some task was not answered yet.
   bool busy() const;
-  /// Work and wait until something is answered, `other` (a descriptor, or -1) can be read, or a
-  /// second has passed.
-  std::vector<Finished> wait(int other);
+  /// Work and wait until something is answered, `other` (a descriptor, or -1) can be read, a second
+  /// has passed, or the time `until` comes (one that has passed is none).
+  std::vector<Finished> wait(int other,
+                             std::optional<std::chrono::steady_clock::time_point> until = {});
   /// The answer that this worker gave is on stable storage.
   void recorded(std::uint64_t worker);
   /// It cannot be recorded: that worker sends nothing more, and no list is handed out any more, for
@@ -119,7 +120,7 @@ class Dispatcher {
   void refuse_list(Lane& lane);
   void revive(Lane& lane);
   Finished refused(const Lane& lane, Task task) const;
-  void poll_workers(int other);
+  void poll_workers(int other, std::optional<std::chrono::steady_clock::time_point> wanted);
   void look(Lane& lane, SeatPlace seat, bool readable);
   void take_answer(Lane& lane, SeatPlace seat, Answer answer);
   void take_end(Lane& lane, SeatPlace seat, const WorkerEvent& event);

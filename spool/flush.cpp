@@ -108,12 +108,21 @@ Lookups& SpoolRun::tables() {
   return *lookups_;
 }
 
+// Reading the queue, and the time of each entry in it, takes some microseconds an entry. Where each
+// of many messages makes a bounce, which is an entry that came, a look for each would be work by
+// the square of their number.
+void SpoolRun::postpone_look(std::size_t entries) {
+  constexpr std::chrono::microseconds an_entry{50};
+  next_look_ = std::chrono::steady_clock::now() + an_entry * static_cast<std::int64_t>(entries);
+}
+
 Result<> SpoolRun::read_queue() {
   lookups_.reset();  // they may have been changed since the last look
   TRY_LET(listing, store::list(spool_));
   listing_ = std::move(listing);
   cursor_ = 0;
   news_ = false;
+  postpone_look(listing_.entries.size());
   if (!listing_.entries.empty()) newest_ = listing_.entries.back().id;
   for (const auto& name : listing_.strange)
     put_aside(name, cat(spool_.named("queue", name), ": not the name of an entry"));
@@ -124,12 +133,13 @@ Result<> SpoolRun::read_queue() {
 Result<> SpoolRun::look_again() {
   // Always read, or what we do to entries ourselves would keep the descriptor ready.
   news_ = watch_->commits() || news_;
-  if (!news_) return {};
+  if (!news_ || std::chrono::steady_clock::now() < next_look_) return {};
   if (cursor_ == listing_.entries.size()) return read_queue();
   // Very many wait for one that is slow: what came since is looked at out of turn.
   if (parked_count_ < most_parked || parked_count_ >= 2 * most_parked) return {};
   news_ = false;
   TRY_LET(listing, store::list(spool_));
+  postpone_look(listing.entries.size());
   for (const auto& name : listing.entries) {
     if (name.id <= newest_ || !attempt_now(name)) continue;
     newest_ = name.id;
@@ -386,7 +396,9 @@ void SpoolRun::feed_all() {
 // What comes of waiting; false where there is nothing left to wait for.
 Result<bool> SpoolRun::harvest() {
   if (sessions_->busy()) {
-    for (auto& finished : sessions_->wait(watch_->descriptor())) take_finished(std::move(finished));
+    const auto look = news_ ? std::optional(next_look_) : std::nullopt;
+    for (auto& finished : sessions_->wait(watch_->descriptor(), look))
+      take_finished(std::move(finished));
     // What is under way must be recorded, whatever becomes of the look.
     if (const auto looked = look_again(); !looked)
       base::log("qmgr", Level::error, looked.error().text);

@@ -2,6 +2,7 @@
 // comes of it settled.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -45,6 +46,7 @@ class SpoolRun {
   std::vector<Decided> expanded(store::Lease& lease, std::string_view header);
   base::Result<> read_queue();
   base::Result<> look_again();
+  void postpone_look(std::size_t entries);
   bool feed();
   void feed_all();
   base::Result<bool> harvest();
@@ -82,8 +84,9 @@ class SpoolRun {
   bool news_ = false;    // an entry came since the queue was read
 
   store::Listing listing_;
-  std::size_t cursor_ = 0;  // in listing_.entries
-  store::QueueId newest_;   // that was looked at
+  std::size_t cursor_ = 0;                             // in listing_.entries
+  store::QueueId newest_;                              // that was looked at
+  std::chrono::steady_clock::time_point next_look_{};  // not before
   // Entries whose smarthost has enough to do for now, by smarthost, oldest first.
   std::map<std::size_t, std::deque<store::EntryName>> parked_;
   std::size_t parked_count_ = 0;

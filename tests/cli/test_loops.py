@@ -5,7 +5,7 @@ import re
 from contextlib import ExitStack
 
 import pytest
-from support.lab import SITE, TEXT, Lab, relay_through
+from support.lab import FLUSH, SITE, TEXT, Lab, relay_through
 from support.report import parse
 from support.smtp_client import ProgramSMTP
 
@@ -179,3 +179,13 @@ def test_many_messages_that_nobody_can_be_told_of_wait_quietly(lab, count):
     before = tasks_begun(lab)
     jane.flush("--all", timeout=120)
     assert len(jane.entries) == count and tasks_begun(lab) - before <= 10
+
+
+@pytest.mark.release
+def test_the_queue_is_not_read_for_each_message_that_fails(lab):
+    jane = lab.person("jane", OWN)
+    jane.give({"aliases": "no: |exit 67\n"})
+    submit(jane, "jane", "no", 2000)
+    done = jane.run("strace", "-e", "trace=getdents64", "-o", "calls", FLUSH, timeout=120)
+    assert done.returncode == 0 and jane.entries == []
+    assert jane.read("calls").count(b"getdents64(") < 1000  # a look for each made nearly 3000
