@@ -9,7 +9,7 @@ import pytest
 SETUP = Path(__file__).resolve().parents[1] / "setup"
 BUILD = "g++ make pkg-config libcurl4-openssl-dev libssl-dev libinih-dev libcdb-dev doctest-dev libgmime-3.0-dev libreadline-dev python3".split()
 TESTS = """python3-pytest openssl strace tmux swaks libnet-ssleay-perl libauthen-sasl-perl libdigest-hmac-perl mandoc
-    libsasl2-2 libsasl2-modules libsasl2-modules-db util-linux iproute2 e2fsprogs procps""".split()
+    libsasl2-2 libsasl2-modules libsasl2-modules-db util-linux iproute2 e2fsprogs btrfs-progs procps""".split()
 PARTS = {"": BUILD + TESTS, "build": BUILD, "lint": BUILD + TESTS + ["clang-format", "clang-tidy"],
          "fuzz": BUILD + ["clang", "libclang-rt-14-dev"]}
 INSTALL = "apt-get install --no-install-recommends"

@@ -22,11 +22,13 @@ def root():
         pytest.skip("mounting a file system needs root")
 
 
-@pytest.fixture(params=["tmpfs", "ext4"])
+@pytest.fixture(params=["tmpfs", "ext4", *(["quota"] if disks.knows_quota() else [])])
 def small_disk(request, root, tmp_path):
     """A mounted file system with room for a few messages."""
     if request.param == "tmpfs":
         mount = disks.tmpfs(tmp_path / "small", "size=1m")
+    elif request.param == "quota":
+        mount = disks.quota(tmp_path / "small.img", tmp_path / "small", "1M")
     else:
         mount = disks.Ext4(tmp_path / "small.img", "8M").mounted(tmp_path / "small")
     with mount as folder:

@@ -1,4 +1,4 @@
-"""Small file systems of a test's own, as root: ext4 in a file, and tmpfs of any size."""
+"""Small file systems of a test's own, as root: ext4 in a file, tmpfs of any size, btrfs with a quota."""
 
 import contextlib
 import os
@@ -39,6 +39,34 @@ def unmount(where):
 def tmpfs(where, options):
     with mounted(where, "-t", "tmpfs", "-o", f"mode=0700,{options}", "none") as folder:
         yield folder
+
+
+def knows_quota():
+    """Whether this kernel can mount what quota() needs. ext4 has quotas only where it was built for them."""
+    return "\tbtrfs\n" in Path("/proc/filesystems").read_text()
+
+
+@contextlib.contextmanager
+def quota(image, where, size):
+    """A file system with plenty of room, of which a quota allows so much: EDQUOT, not ENOSPC."""
+    with open(image, "wb") as file:
+        file.truncate(128 << 20)
+    run("mkfs.btrfs", "-q", "-f", image)
+    with mounted(where, "-o", "loop", image) as folder:
+        run("btrfs", "quota", "enable", folder)
+        run("btrfs", "qgroup", "limit", size, "0/5", folder)
+        yield folder
+
+
+def has_quota(folder):
+    """Whether a quota bounds it, not the disk."""
+    return subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, check=True).stdout == b"btrfs\n"
+
+
+def full(folder, write="", create=""):
+    """What is said where fill() left no room: by write, or under a quota by whatever makes a file."""
+    call, words = (create, "Disk quota exceeded") if has_quota(folder) else (write, "No space left on device")
+    return f"{call}: {words}" if call else words
 
 
 class Ext4:

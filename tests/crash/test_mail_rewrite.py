@@ -9,6 +9,7 @@ import faults
 import powercuts
 import pytest
 from spoolcheck import Tally, quick_base, report
+from support.mail_reader import Reader
 
 FINISHES = "(the next start will finish this)"
 LATE = b"From late@example.org Sat Mar  9 01:01:01 2024\nSubject: late\n\nlate\n\n"
@@ -158,12 +159,31 @@ def test_a_full_disk_changes_nothing(driver, small_disk, tmp_path, full):
     filler = disks.fill(small_disk)
     for _ in range(2):
         done = subprocess.run(argv, capture_output=True, check=False)
-        assert (done.returncode, done.stdout) == (75, b"") and b"No space left on device" in done.stderr
+        assert (done.returncode, done.stdout) == (75, b"") and disks.full(small_disk).encode() in done.stderr
         assert (where / "box").read_bytes() == before
         assert not (journals / "journals").exists() or list((journals / "journals").iterdir()) == []
     filler.unlink()
     assert subprocess.run(argv, capture_output=True, check=False).stdout == b"left 300 arrived 0\n"
     assert (where / "box").read_bytes() == after
+
+
+def test_a_person_is_told_that_there_is_no_room(programs, small_disk, tmp_path):
+    """What was saved and could not be is told as well; the mailbox stays until there is room again."""
+    reader = Reader(tmp_path, programs, None)
+    reader.box = small_disk / "box"
+    before = b"".join(message(n) for n in range(300))
+    reader.box.write_bytes(before)
+    filler = disks.fill(small_disk)
+    full = disks.full(small_disk)
+    left = reader.run("touch *\nquit\n", "-f", str(reader.box))
+    assert left.returncode != 0 and full in left.stdout.decode()
+    saved = reader.run(f"save 7 {small_disk}/kept\nexit\n", "-N", "-f", str(reader.box))
+    assert saved.returncode != 0 and full in saved.stdout.decode()
+    assert reader.box.read_bytes() == before
+    assert not (small_disk / "kept").exists() or (small_disk / "kept").read_bytes() == b""
+    filler.unlink()
+    done = reader.run(f"save 7 {small_disk}/kept\nquit\n", "-N", "-f", str(reader.box))
+    assert done.returncode == 0 and (small_disk / "kept").read_bytes() == message(6, b"Status: O\n")
 
 
 # The power fails.
