@@ -33,6 +33,8 @@ Result<Next> file(Session& session, const Call& call) {
     base::print(summary(session));
     return Next::go_on;
   }
+  // It answers a message of this mailbox, or quotes some.
+  if (session.letters > 0) return Error{Kind::usage, "Not while a letter is written"};
   TRY_LET(path, expand_name(session, name));
   const bool system = name == "%";
   if (path != session.folder_name) TRY(open_folder(store::mailbox_at(path), owner_of(session)));

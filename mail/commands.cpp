@@ -55,10 +55,11 @@ Result<Next> call(Session& session, const Command& command, std::string_view res
   return command.handler(session, arguments);
 }
 
-// Commands that keep something: a message that is missing then is missed.
+// Commands that keep something: a message that is missing then is missed. So is another mailbox:
+// what follows was meant for that one.
 bool keeps(const Command& command) {
-  constexpr std::string_view names[] = {"save",  "Save",   "copy", "Copy", "mbox",
-                                        "write", "detach", "pipe", "|",    "Pipe"};
+  constexpr std::string_view names[] = {"save",   "Save", "copy", "Copy", "mbox", "write",
+                                        "detach", "pipe", "|",    "Pipe", "file", "folder"};
   return std::find(std::begin(names), std::end(names), command.name) != std::end(names);
 }
 

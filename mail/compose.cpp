@@ -16,6 +16,8 @@ namespace {
 using base::cat;
 using base::Result;
 
+constexpr int patience = 25;
+
 class Composer {
  public:
   Composer(Session& session, Letter& letter, const std::vector<std::size_t>& current)
@@ -27,20 +29,30 @@ class Composer {
   Result<Composed> run() {
     const Farewell farewell;
     if (person_ && !ask_before()) return aborted();
-    while (going_on_) {
-      const auto line = session_.input->read("");
-      // The terminal is gone, or the machine is going: what was typed is kept.
-      if (Farewell::came()) return gone();
-      TRY(one_line(line));
-    }
+    TRY(lines());
     if (given_up_) return Composed::aborted;
     if (person_ && !ask_behind()) return aborted();
-    if (Farewell::came()) return gone();
+    if (Farewell::came()) gone();
     TRY_LET(empty, composition_.empty());
     return empty ? Composed::empty : Composed::ready;
   }
 
  private:
+  // The terminal is gone, or the machine is going, perhaps while an editor ran: what was typed is
+  // kept, as it is where there is no room for more.
+  Result<> lines() {
+    while (going_on_) {
+      if (Farewell::came()) gone();
+      const auto line = session_.input->read_text();
+      if (Farewell::came()) gone();
+      if (auto done = one_line(line); !done) {
+        TRY(keep());
+        return done;
+      }
+    }
+    return {};
+  }
+
   bool is_set(std::string_view name) const { return session_.variables.is_set(name); }
 
   // A subject that is given is not asked for.
@@ -66,7 +78,7 @@ class Composer {
       case Line::Kind::end: return ended();
       case Line::Kind::text: break;
     }
-    interrupts_ = 0;
+    interrupts_ = ends_ = 0;
     const bool dot_ends = escapes_ && (is_set("dot") || is_set("ignoreeof"));
     if (dot_ends && line.text == ".") {
       going_on_ = false;
@@ -115,11 +127,16 @@ class Composer {
   }
 
   Result<> ended() {
-    if (person_ && is_set("ignoreeof")) {
-      base::print("Use \".\" to terminate letter\n");
+    if (!person_ || !is_set("ignoreeof")) {
+      going_on_ = false;
       return {};
     }
-    going_on_ = false;
+    // A terminal that has gone ends for ever.
+    if (++ends_ == patience) {
+      give_up();
+      return keep();
+    }
+    base::print("Use \".\" to terminate letter\n");
     return {};
   }
 
@@ -128,13 +145,13 @@ class Composer {
     going_on_ = false;
   }
 
-  Result<Composed> gone() {
+  [[noreturn]] void gone() {
     (void)keep();
     Farewell::die();
   }
 
   Result<Composed> aborted() {
-    if (Farewell::came()) return gone();
+    if (Farewell::came()) gone();
     TRY(keep());
     return Composed::aborted;
   }
@@ -169,14 +186,17 @@ class Composer {
   Composition composition_;
   bool person_, escapes_;
   bool going_on_ = true, given_up_ = false;
-  int interrupts_ = 0;
+  int interrupts_ = 0, ends_ = 0;  // one behind the other
 };
 
 }  // namespace
 
 Result<Composed> compose(Session& session, Letter& letter,
                          const std::vector<std::size_t>& current) {
-  return Composer(session, letter, current).run();
+  ++session.letters;
+  auto done = Composer(session, letter, current).run();
+  --session.letters;
+  return done;
 }
 
 }  // namespace reader

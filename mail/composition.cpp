@@ -23,8 +23,13 @@ Result<> Composition::append(std::string_view text) {
     TRY_LET(file, unnamed_file(session.environment.tmp));
     letter.body = std::move(file);
   }
-  if (::lseek(letter.body.number(), 0, SEEK_END) < 0)
-    return base::system_error(Kind::io, "letter", "seek", errno);
+  const auto size = ::lseek(letter.body.number(), 0, SEEK_END);
+  if (size < 0) return base::system_error(Kind::io, "letter", "seek", errno);
+  auto written = base::write_all(letter.body.number(), text, "letter");
+  if (written) return written;
+  // A full disk is no reason to lose what somebody wrote.
+  TRY_LET(memory, copy_in_memory(letter.body.number(), static_cast<std::uint64_t>(size)));
+  letter.body = std::move(memory);
   return base::write_all(letter.body.number(), text, "letter");
 }
 

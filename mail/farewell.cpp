@@ -7,6 +7,7 @@ namespace reader {
 
 namespace {
 volatile sig_atomic_t last_signal = 0;
+int depth = 0;  // a letter may be written while another one is
 constexpr int farewells[] = {SIGHUP, SIGTERM};
 
 // Whoever waits for a line listens to SIGINT alone.
@@ -18,6 +19,7 @@ void on_farewell(int number) {
 
 // An ignored signal stays ignored (nohup).
 Farewell::Farewell() {
+  if (depth++ > 0) return;
   last_signal = 0;
   for (const int number : farewells) {
     struct sigaction action {};
@@ -29,6 +31,7 @@ Farewell::Farewell() {
 }
 
 Farewell::~Farewell() {
+  if (--depth > 0) return;
   for (const int number : farewells) {
     struct sigaction action {};
     if (::sigaction(number, nullptr, &action) == 0 && action.sa_handler == on_farewell)

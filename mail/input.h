@@ -21,6 +21,8 @@ class Input {
   virtual Line read(const std::string& prompt) = 0;
   /// The same with text that is there already and may be changed (`~h`, Subject:).
   virtual Line edit(const std::string& prompt, const std::string& initial) = 0;
+  /// A line of a letter: what is typed is text, TAB too, and is not remembered.
+  virtual Line read_text() { return read(""); }
   /// Whether a person types (prompts are shown, SIGINT speaks to us).
   virtual bool person() const = 0;
 };

@@ -144,6 +144,9 @@ Result<int> send(const Invocation& invocation) {
 }
 
 Result<int> read(const Invocation& invocation) {
+  // Nobody would see what is marked as read then.
+  if (base::stdout_was_closed() && invocation.mode != Invocation::Mode::exists)
+    return base::Error{Kind::io, "standard output: closed"};
   const auto who = base::identity();
   const auto site =
       store::load_site(store::find_place(who, std::nullopt, std::getenv("POSTBAG_CONFIG")));

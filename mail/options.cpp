@@ -254,7 +254,9 @@ class Parser {
       case 'H': mode_ = Mode::headers; return true;
       case 'V': mode_ = Mode::version; return true;
       case 'h': mode_ = Mode::help; return true;
-      case 'p': result_.commands.insert(result_.commands.end(), {"print *", "exit"}); return true;
+      case 'p':
+        result_.session_commands.insert(result_.session_commands.end(), {"print *", "exit"});
+        return result_.print_all = true;
       case '.': ended_ = send_ = true; return true;
       default: return false;
     }
@@ -280,7 +282,8 @@ class Parser {
         result_.body_file = std::move(value);
         send_options_ = true;
         break;
-      default: result_.commands.push_back(std::move(value)); break;  // X, Y
+      case 'X': result_.commands.push_back(std::move(value)); break;
+      default: result_.session_commands.push_back(std::move(value)); break;  // Y
     }
     return {};
   }

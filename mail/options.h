@@ -41,6 +41,8 @@ struct Invocation {
   std::vector<std::pair<std::string, std::string>> variables;  ///< -S, -E 'set …', in order
   std::vector<std::string> unset;                              ///< -E 'set noescape' …
   std::vector<std::string> commands;                           ///< -X, run before anything is read
+  std::vector<std::string> session_commands;  ///< -Y, -p: as if they were typed first
+  bool print_all = false;                     ///< -p: those print all and end; no greeting
 
   // Sending.
   bool record_by_recipient = false;  ///< -F

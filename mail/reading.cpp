@@ -193,7 +193,10 @@ class Loop {
  public:
   explicit Loop(Session& session) : session_(session) {}
 
-  void run() {
+  /// first: lines as if they were typed before all others.
+  void run(const std::vector<std::string>& first) {
+    for (const auto& line : first)
+      if (!over_ && !output_lost()) obey({Line::Kind::text, line});
     while (!over_) {
       measure(session_);
       announce_arrivals();
@@ -290,8 +293,8 @@ Result<int> open_and_read(Session& session, const Invocation& invocation, const 
   if (!entered) return entered.error();
   if (list_only) return list_headers(session);
   open_input(session, invocation);
-  greet(session);
-  Loop(session).run();
+  if (!invocation.print_all) greet(session);
+  Loop(session).run(invocation.session_commands);
   session.input.reset();
   return session.status;
 }
@@ -305,7 +308,11 @@ void start_up(Session& session, const Invocation& invocation) {
   if (!invocation.no_system_rc) obey_system_rc(session);
   if (!invocation.no_user_rc) obey_user_rc(session);
   apply_options(session, invocation);
-  for (const auto& command : invocation.commands) {
+  auto commands = invocation.commands;
+  if (session.sending)  // there is no session to type them in
+    commands.insert(commands.end(), invocation.session_commands.begin(),
+                    invocation.session_commands.end());
+  for (const auto& command : commands) {
     const auto done = run_line(session, command);
     if (!done) tell(session, done.error().text);
   }

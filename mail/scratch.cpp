@@ -41,6 +41,19 @@ Result<Fd> unnamed_file(const std::string& folder) {
   return memory;
 }
 
+Result<Fd> copy_in_memory(int descriptor, std::uint64_t size) {
+  Fd memory = file_in_memory();
+  if (!memory) return base::system_error("letter", "make a file in memory", errno);
+  TRY(read_pieces(descriptor, 0, [&](std::string_view piece) {
+    return base::write_all(memory.number(), piece, "letter");
+  }));
+  // What could not be written may have left a part of itself.
+  if (::ftruncate(memory.number(), static_cast<off_t>(size)) != 0 ||
+      ::lseek(memory.number(), 0, SEEK_END) < 0)
+    return base::system_error(base::Kind::io, "letter", "seek", errno);
+  return memory;
+}
+
 // What is there moves; where that fails, it stays where it was.
 Result<> Scratch::move_to(Fd other) {
   if (file_)

@@ -14,6 +14,9 @@ namespace reader {
 /// A file on disk that has no name (in memory where `folder` takes none). Errors: retry, io.
 base::Result<base::Fd> unnamed_file(const std::string& folder);
 
+/// A copy of the first `size` bytes of a file, in memory and open at its end. Errors: retry, io.
+base::Result<base::Fd> copy_in_memory(int descriptor, std::uint64_t size);
+
 class Scratch {
  public:
   /// folder: where it goes when it gets large.

@@ -117,6 +117,7 @@ struct Session {
   // Commands.
   bool sending = false;                     ///< what `if s` asks
   std::vector<Condition> conditions;        ///< `if`s that are open
+  int letters = 0;                          ///< that are being written, one within the other
   bool starting = true;                     ///< start-up files: see Command::in_rc
   unsigned sourcing = 0;                    ///< depth of the files of commands that are read
   std::set<std::string, std::less<>> told;  ///< remarks on start-up files, each told once

@@ -108,6 +108,19 @@ void set_up() {
   ::rl_variable_bind("enable-meta-key", "off");
 }
 
+/// While it lives, TAB is a character like others.
+class TabInserts {
+ public:
+  TabInserts() : before_(::rl_function_of_keyseq("\t", nullptr, nullptr)) {
+    ::rl_bind_key('\t', ::rl_insert);
+  }
+  TabInserts(const TabInserts&) = delete;
+  ~TabInserts() { ::rl_bind_key('\t', before_); }
+
+ private:
+  rl_command_func_t* before_;
+};
+
 class TerminalInput : public Input {
  public:
   TerminalInput(Completer words, const std::string& history)
@@ -148,6 +161,11 @@ class TerminalInput : public Input {
     if (line.kind != Line::Kind::text) base::print("\n");
     base::flush_output();
     return line;
+  }
+
+  Line read_text() override {
+    const TabInserts tab;
+    return edit("", "");
   }
 
   bool person() const override { return true; }

@@ -19,7 +19,7 @@ namespace {
 std::string program_name;
 std::string output;
 std::optional<Error> lost_output;
-bool closed_stdin = false;
+bool closed_stdin = false, closed_stdout = false;
 // As they were when the program started.
 mode_t callers_umask = 022;
 bool interrupt_ignored = false, quit_ignored = false;
@@ -30,6 +30,7 @@ bool repair_descriptors() {
   for (int fd = 0; fd <= 2; ++fd) {
     if (::fcntl(fd, F_GETFD) >= 0) continue;
     if (fd == 0) closed_stdin = true;
+    if (fd == 1) closed_stdout = true;
     const int flags = fd == 0 ? O_RDONLY : O_WRONLY;
     if (::open("/dev/null", flags) != fd && ::open("/", O_RDONLY | O_DIRECTORY) != fd) return false;
   }
@@ -108,6 +109,7 @@ void prepare_child() {
 }
 
 bool stdin_was_closed() { return closed_stdin; }
+bool stdout_was_closed() { return closed_stdout; }
 
 int run_main(std::string_view name, int argc, char** argv, Result<int> (*program)(Args)) {
   try {

@@ -38,8 +38,9 @@ class CallersUmask {
 /// only if the caller ignored them, SIGPIPE and SIGXFSZ not.
 void prepare_child();
 
-/// Whether descriptor 0 was closed when the program started.
+/// Whether descriptor 0 (1) was closed when the program started.
 bool stdin_was_closed();
+bool stdout_was_closed();
 
 /// Print to standard output, through a buffer that run_main flushes and checks.
 void print(std::string_view text);

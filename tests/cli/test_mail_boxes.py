@@ -263,7 +263,7 @@ def test_links_of_others_are_not_followed(boxes):
 
 def test_other_mailboxes_are_opened(boxes):
     (boxes.home / "f").write_text(messages(READ))
-    said = boxes.said("file f\nfile #\nfile nosuch\nfile\nexit")
+    said = boxes.said("file f\nfile #\nfile nosuch\nfile\nexit", status=66)
     assert said == ('Held 3 messages in BOX\n"f": 1 message\n"BOX": 3 messages 3 unread\n'
                     'nosuch: No such file or directory\n"BOX": 3 messages 3 unread\n')
 

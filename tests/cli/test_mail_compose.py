@@ -1,51 +1,11 @@
-"""A person writes a letter at a terminal: prompts, every escape, interrupts, answers."""
+"""A person writes a letter at a terminal: prompts, every escape, interrupts."""
 
 import os
 import signal
-import termios
-import time
 
 import pytest
 from support.letters import Desk
-from support.pty_session import PtySession
-
-BOX = """From alice@example.org Mon Mar  4 10:11:12 2024
-From: Alice Example <alice@example.org>
-To: jane@box, Bob <bob@example.net>
-Cc: carol@example.com, j.doe@work.example
-Subject: Re: report
-Message-ID: <mp1@example.org>
-References: <mp0@example.org>
-List-Post: <mailto:list@example.org>
-X-Hidden: yes
-
-first line
-
-second line
-
-From dave@example.org Tue Mar  5 10:11:12 2024
-From: dave@example.org
-To: jane
-Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=
-Message-ID: <d1@example.org>
-
-short
-
-"""
-
-
-class Writer(PtySession):
-    """Types only where a line is read: what comes between two lines is not the editor's yet."""
-
-    def send(self, data):
-        deadline = time.monotonic() + 10
-        while termios.tcgetattr(self._fd)[3] & termios.ICANON:
-            assert time.monotonic() < deadline, f"nobody reads a line: {self._rest()!r}"
-            self._read(time.monotonic() + 0.005)
-        super().send(data)
-
-    def expect(self, wanted, timeout=10):
-        return super().expect(wanted.replace(b"\n", b"\r\n"), timeout)
+from support.writer import BOX, settle, type_lines, writers
 
 
 @pytest.fixture
@@ -57,30 +17,7 @@ def desk(account):
 
 @pytest.fixture
 def write(desk):
-    """write(*words): a session of mail that is written in."""
-    started = []
-
-    def start(*words, **env):
-        session = Writer([desk.account.programs["mail"], "-n", *words], cwd=desk.account.work,
-                             env={"LANG": "C.UTF-8", **desk.account.env, **desk.env, **env})
-        started.append(session)
-        return session.__enter__()
-
-    yield start
-    for session in started:
-        session.close()
-
-
-def type_lines(session, *lines):
-    for line in lines:
-        session.send(line.encode() + b"\n")
-        session.expect(line.encode())
-
-
-def settle(session):
-    """Until all that was typed is in the letter: what comes next finds nobody busy."""
-    session.send(b"~p\n")
-    session.expect(b"(continue)\n")
+    yield from writers(desk)
 
 
 def test_subject_text_dot_and_cc(desk, write):
@@ -290,133 +227,58 @@ def test_a_closed_window_keeps_the_letter(desk, write):
     assert desk.dead.read_bytes() == b"line1\n" and desk.letters() == []
 
 
-# --- answers
-
-
-@pytest.fixture
-def read(desk, write):
-    """read(*commands): a session with BOX open."""
-    box = desk.account.work / "box"
-    box.write_text(BOX)
-
-    def start():
-        session = write("-N", "-f", "box")
-        session.expect(b"& ")
-        return session
-
-    return start
-
-
-def answer(session, command, expected, *lines):
-    session.send(command.encode() + b"\n")
-    session.expect(command.encode() + b"\n")
-    seen = session.expect(expected)
-    type_lines(session, *lines, ".")
-    session.expect(b"Cc: ")
-    session.send(b"\n")
-    session.expect(b"& ")
-    return seen
-
-
-def test_answers_go_to_all_or_to_the_sender(desk, read):
-    session = read()
-    seen = answer(session, "r 1", b"\n\n", "answer")
-    assert seen.startswith(b"To: alice@example.org bob@example.net\nSubject: Re: report\nCc: carol@example.com\n")
-    answer(session, "R 1 2", b"To: alice@example.org dave@example.org\nSubject: Re: report\n\n", "answer")
-    answer(session, "lreply 1", b"To: list@example.org\n", "answer")
-    answer(session, "R 2", "Subject: Re: Grüße\n".encode(), "answer")
-    session.send(b"set flipr\n")
-    session.expect(b"& ")
-    answer(session, "r 1", b"To: alice@example.org\nSubject: Re: report\n\n", "answer")
-    session.send(b"set metoo noflipr\n")
-    session.expect(b"& ")
-    answer(session, "r 1", b"Cc: carol@example.com j.doe@work.example\n", "answer")
-    session.send(b"x\n")
-    session.finish()
-    first = desk.letters()[0]
-    assert first.to == ["alice@example.org", "bob@example.net", "carol@example.com"]
-    assert first["In-Reply-To"] == "<mp1@example.org>"
-    assert first["References"] == "<mp0@example.org> <mp1@example.org>"
-    assert desk.letters()[3]["Subject"] == "Re: Grüße"
-
-
-def test_a_sender_cannot_drive_the_terminal_nor_choose_an_alias(desk, write):
-    desk.settings("set dot askcc expandaddr\nalias run |touch pwned\n")
-    (desk.account.work / "box").write_text("From run Mon Mar  4 10:11:12 2024\nFrom: run\nCc: a\x9b@x.test\n"
-                                           "Subject: a\x9b2J\u202eb\n\ntext\n\n", encoding="utf-8")
+def test_whoever_is_cut_off_after_a_letter_within_a_letter_keeps_the_outer_one(desk, write):
+    (desk.account.work / "box").write_text(BOX)
+    desk.settings("set dot\n")
     session = write("-N", "-f", "box")
     session.expect(b"& ")
-    session.send(b"reply 1\n")
-    session.expect("Subject: Re: a\ufffd2J\ufffdb\n".encode())
-    type_lines(session, "answer")
-    session.send(b"~h\n")
-    session.expect(b"To: \\run")
-    session.send(b"\n")
-    session.expect("Subject: Re: a\ufffd2J\ufffdb".encode())
-    session.send(b"\n")
-    for prompt in (b"Cc: ", b"Bcc: "):
-        session.expect(prompt)
-        session.send(b"\n")
-    session.expect(b"(continue)\n")
-    type_lines(session, ".")
-    session.expect(b"Cc: ")
-    session.send(b"\n")
-    session.expect(b"& ")
-    session.send(b"x\n")
-    session.finish()
-    assert "\x9b".encode() not in session.output and "\u202e".encode() not in session.output
-    letter, = desk.letters()
-    assert letter.to == ["run"] and os.listdir(desk.account.work) == ["box"]
-
-
-def test_messages_are_taken_into_a_letter(desk, read):
-    session = read()
-    session.send(b"set quote indentprefix='> '\n")
-    session.expect(b"& ")
-    answer(session, "R 1", b"> second line\n", "answer", )
-    session.send(b"unset quote\nignore x-hidden\n")
-    session.expect(b"& ")
-    session.expect(b"& ")
-    session.send(b"mail bob@x.test\n")
+    session.send(b"mail out@x.test\n")
     session.expect(b"Subject: ")
-    type_lines(session, "Subj")
-    for escape, number in (("~m 2", 2), ("~M 1", 1), ("~f 1", 1), ("~F 2", 2)):
-        session.send(escape.encode() + b"\n")
-        session.expect(f"Interpolating: {number}\n(continue)\n".encode())
-    type_lines(session, ".")
-    session.expect(b"Cc: ")
-    session.send(b"\n")
-    session.expect(b"& ")
-    session.send(b"x\n")
+    type_lines(session, "s1", "outer text", "~:mail in@x.test")
+    session.expect(b"Subject: ")
+    type_lines(session, "s2", "inner", "~x")
+    session.expect(b"(continue)\n")
+    type_lines(session, "more")
+    settle(session)
+    os.kill(session.pid, signal.SIGHUP)
     session.finish()
-    quoted, letter = desk.letters()
-    assert quoted.body == (b"Alice Example <alice@example.org> wrote:\n\n> first line\n\n> second line\n\nanswer\n")
-    body = letter.body.decode()
-    assert "> Subject: Grüße\n" in body and "> short\n" in body
-    assert "> X-Hidden: yes\n" in body and "\nX-Hidden" not in body
-    assert "\nfirst line\n\nsecond line\n" in body
+    assert session.status == -signal.SIGHUP and desk.dead.read_bytes() == b"outer text\nmore\n"
 
 
-def test_messages_are_sent_on(desk, read):
-    session = read()
-    answer(session, "forward 2 bob@x.test", "To: bob@x.test\nSubject: Fwd: Grüße\n\n".encode(), "look")
-    answer(session, "Forward 1 bob@x.test", b"Subject: Fwd: Re: report\n\n", "look")
-    session.send(b"resend 1 carol@x.test\n")
-    session.expect(b"& ")
-    session.send(b"x\n")
+def test_whoever_is_cut_off_while_the_editor_runs_keeps_what_it_wrote(desk, write, tmp_path):
+    started, go = tmp_path / "started", tmp_path / "go"
+    os.mkfifo(go)
+    editor = tmp_path / "editor"
+    editor.write_text(f"#!/bin/sh\necho edited >>\"$1\"\n: >{started}\nread x <{go}\n")
+    editor.chmod(0o755)
+    session = write("-s", "given", "alice@x.test", EDITOR=str(editor))
+    type_lines(session, "line1")
+    session.send(b"~e\n")
+    desk.account.wait_until(started.exists)
+    os.kill(session.pid, signal.SIGTERM)
+    go.write_text("\n")
     session.finish()
-    inline, attached, resent = desk.letters()
-    assert b"-------- Original Message --------\n" in inline.body and inline.body.endswith(b"short\n\nlook\n")
-    kinds = [part.get_content_type() for part in attached.message.walk()]
-    assert kinds == ["multipart/mixed", "text/plain", "message/rfc822", "text/plain"]
-    assert resent.to == ["carol@x.test"]
-    assert resent["Resent-To"] == "carol@x.test" and resent["Message-ID"] == "<mp1@example.org>"
-    assert resent["To"] == "jane@box, Bob <bob@example.net>"
+    assert session.status == -signal.SIGTERM
+    assert desk.dead.read_bytes() == b"line1\nedited\n" and desk.letters() == []
 
 
-def test_a_followup_is_kept_under_its_author(desk, read):
-    session = read()
-    answer(session, "followup 1", b"\n\n", "answer")
-    session.send(b"x\n")
+def test_a_terminal_that_has_gone_ends_a_letter(desk, write):
+    desk.settings("set ignoreeof\n")
+    session = write("-s", "given", "alice@x.test")
+    type_lines(session, "line1")
+    for _ in range(24):
+        session.send(b"\x04")
+        session.expect(b'Use "." to terminate letter\n')
+    session.send(b"\x04")
     session.finish()
-    assert (desk.account.work / "alice").read_bytes().count(b"\nanswer\n") == 1
+    assert session.status != 0 and desk.dead.read_bytes() == b"line1\n" and desk.letters() == []
+
+
+def test_a_tab_in_a_letter_is_text(desk, write):
+    desk.settings("set dot\n")
+    session = write("-s", "given", "alice@x.test")
+    for line in (b"all:", b"\tgcc -o a\tb.c", b"x\tb", b"\t\t", b"."):
+        session.send(line + b"\n")
+    session.finish()
+    letter, = desk.letters()
+    assert session.status == 0 and letter.body == b"all:\n\tgcc -o a\tb.c\nx\tb\n\t\t\n"

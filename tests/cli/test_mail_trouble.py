@@ -142,3 +142,36 @@ def test_a_message_that_another_program_removed_is_passed_over(reader):
     listed = [int(line[2:5]) for line in said if line[2:5].strip().isdigit()]
     assert listed == [1, 3] * 5
     assert [line for line in said if "removed by another program" in line] == said[6:7]
+
+
+@pytest.mark.parametrize("command", ["-N", "-H", "-p"])
+def test_nothing_is_read_where_standard_output_is_closed(reader, command):
+    person = reader()
+    before = person.box.read_bytes()
+    done = subprocess.run(["sh", "-c", 'exec "$0" "$@" >&-', person.mail, "-n", command], env=person.env, cwd=person.home,
+                          input=b"p 1\nq\n", stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (74, b"mail: standard output: closed\n")
+    assert person.box.read_bytes() == before and not (person.home / "mbox").exists()
+
+
+def test_all_is_printed_and_no_more(reader):
+    person = reader()
+    before = person.box.read_bytes()
+    for option in ("-p", "--print", "--read"):
+        done = person.run("", option)
+        assert done.returncode == 0 and done.stdout.startswith(b"Message 1:\n") and b"\nMessage 6:\n" in done.stdout
+        assert b"Mail version" not in done.stdout and person.box.read_bytes() == before
+    assert person.run("", "-p", "-f", "/dev/null").stdout == b"No applicable messages\n"
+
+
+def test_commands_of_the_command_line_are_typed_first(reader):
+    person = reader()
+    done = person.run("=\n", "-N", "-X", "set quiet", "-Y", "p 2", "-Y", "exit")
+    assert done.returncode == 0 and b"Mail version" not in done.stdout
+    assert b"\nMessage 2:\n" in b"\n" + done.stdout and not done.stdout.endswith(b"\n2\n")
+
+
+def test_a_mailbox_that_is_not_there_fails_a_script(reader):
+    person = reader()
+    done = person.run("file archive-missing\nx\n", "-N")
+    assert done.returncode == 66 and b"archive-missing: No such file or directory\n" in done.stdout

@@ -9,6 +9,7 @@ import faults
 import powercuts
 import pytest
 from spoolcheck import Tally, quick_base, report
+from support.letters import Recorder
 from support.mail_reader import Reader
 
 FINISHES = "(the next start will finish this)"
@@ -184,6 +185,15 @@ def test_a_person_is_told_that_there_is_no_room(programs, small_disk, tmp_path):
     filler.unlink()
     done = reader.run(f"save 7 {small_disk}/kept\nquit\n", "-N", "-f", str(reader.box))
     assert done.returncode == 0 and (small_disk / "kept").read_bytes() == message(6, b"Status: O\n")
+
+
+def test_a_letter_needs_no_room_in_the_temporary_folder(programs, small_disk, tmp_path):
+    reader = Reader(tmp_path, programs, None)
+    recorder = Recorder(tmp_path, "exit 0")
+    text = "".join(f"line {number:05} of a letter that somebody types\n" for number in range(40_000))
+    disks.fill(small_disk)
+    done = reader.run(f"{text}~.\n", "-~", recorder.setting, "-s", "long", "x@y.test", env={"TMPDIR": str(small_disk)})
+    assert (done.returncode, done.stdout) == (0, b"") and recorder.message.endswith(text.encode())
 
 
 # The power fails.

@@ -110,7 +110,8 @@ TEST_CASE("options: the dialects of -M, -q and -S") {
   CHECK(parsed({"-:/", "a"}).no_user_rc);
   CHECK_FALSE(parsed({"-:u", "a"}).no_user_rc);
   CHECK(parsed({"-T", "x", "-#", "-D", "a"}).remarks.size() == 3);
-  CHECK(parsed({"-X", "set x", "-Y", "p", "a"}).commands == Words{"set x", "p"});
+  CHECK(parsed({"-X", "set x", "-Y", "p", "a"}).commands == Words{"set x"});
+  CHECK(parsed({"-X", "set x", "-Y", "p", "a"}).session_commands == Words{"p"});
   CHECK(parsed({"-~", "a"}).escapes);
   CHECK(parsed({"-I", "a"}).interactive);
   CHECK(parsed({"-.", "-weird"}).to == Words{"-weird"});
@@ -136,7 +137,7 @@ TEST_CASE("options: reading") {
   CHECK(parsed({"--version"}).mode == Mode::version);
   CHECK(parsed({"--vers"}).mode == Mode::version);
   CHECK(parsed({"--help"}).mode == Mode::help);
-  CHECK(parsed({"-p"}).commands == Words{"print *", "exit"});
+  CHECK(parsed({"-p"}).session_commands == Words{"print *", "exit"});
 }
 
 TEST_CASE("options: what cannot be meant is refused") {
