@@ -362,6 +362,15 @@ def test_aliases_are_expanded(desk):
     assert letter.to == ["bob@x.test", "team", "carol@x.test", "carol"]
 
 
+@pytest.mark.parametrize("words", ["ann@x.test,bob@x.test,cid@x.test", '"ann@x.test, bob@x.test" cid@x.test',
+                                   '"A <ann@x.test>, B <bob@x.test>" cid@x.test', '"G: ann@x.test, bob@x.test;" cid@x.test'])
+def test_an_alias_loses_none_of_its_addresses(desk, words):
+    desk.settings(f"alias team {words}\n")
+    letter = desk.send("-s", "s", "team")
+    assert letter.to == ["ann@x.test", "bob@x.test", "cid@x.test"]
+    assert all(address in letter["To"] for address in letter.to)
+
+
 def test_a_stranger_does_not_choose_an_alias(desk):
     desk.settings("set expandaddr\nalias run |touch pwned\nalias r@x.test |touch pwned\n")
     letter = desk.send("-t", input="To: run, r@x.test\n\nx\n")

@@ -109,6 +109,42 @@ TEST_CASE("addresses: aliases are expanded, however they are knotted") {
   CHECK(recipients(letter_to({"a0"}), deep) == Addresses{"a20000"});
 }
 
+TEST_CASE("addresses: each of an alias's addresses counts, however its words hold them") {
+  Groups groups;
+  groups.aliases = {{"commas", {"ann@x,bob@x,cid@x"}},
+                    {"blanks", {"ann@x, bob@x"}},
+                    {"names", {"A <ann@x>, B <bob@x>", "cid@x"}},
+                    {"group", {"G: ann@x, bob@x;"}},
+                    {"nested", {"blanks,cid@x"}},
+                    {"Ann B", {"ann@x"}},
+                    {"spaced", {"Ann B"}},
+                    {"self", {"jane,ann@x"}}};
+  CHECK(recipients(letter_to({"commas"}), groups) == Addresses{"ann@x", "bob@x", "cid@x"});
+  CHECK(recipients(letter_to({"blanks"}), groups) == Addresses{"ann@x", "bob@x"});
+  CHECK(recipients(letter_to({"names"}), groups) == Addresses{"ann@x", "bob@x", "cid@x"});
+  CHECK(recipients(letter_to({"group"}), groups) == Addresses{"ann@x", "bob@x"});
+  CHECK(recipients(letter_to({"nested"}), groups) == Addresses{"ann@x", "bob@x", "cid@x"});
+  CHECK(recipients(letter_to({"spaced"}), groups) == Addresses{"ann@x"});
+  CHECK(recipients(letter_to({"self"}), groups) == Addresses{"ann@x"});
+  CHECK(recipients(letter_to({"self"}), groups, true) == Addresses{"jane", "ann@x"});
+  groups.aliases = {{"file", {"/tmp/my mail"}}, {"both", {"/tmp/x,ann@x"}}, {"bad", {"ann@x,<"}}};
+  const auto file = reader::expand_addresses(
+      letter_to({"file", "both"}), {.groups = &groups, .self = "", .addresses_only = false});
+  REQUIRE(file);
+  CHECK(file.value().files == Addresses{"/tmp/my mail", "/tmp/x"});
+  CHECK(file.value().addresses == Addresses{"ann@x"});
+  CHECK_FALSE(reader::expand_addresses(letter_to({"bad"}), {.groups = &groups, .self = ""}));
+}
+
+TEST_CASE("addresses: no element is sent to a part of those it names") {
+  CHECK(refused(letter_to({"ann@x,bob@x"})) == "ann@x,bob@x: more than one address");
+  CHECK(refused(letter_to({"A <ann@x>, B <bob@x>"})).ends_with(": more than one address"));
+  CHECK(refused(letter_to({"G: ann@x, bob@x;"})).ends_with(": more than one address"));
+  CHECK(refused(letter_to({"ann@x, <"})).ends_with(": more than one address"));
+  CHECK(recipients(letter_to({"\"D, A\" <ann@x>", "bob@x,", "cid@x (a, b)"})) ==
+        Addresses{"ann@x", "bob@x", "cid@x"});
+}
+
 TEST_CASE("addresses: names are written for header fields") {
   CHECK(reader::header_address("a@x") == "a@x");
   CHECK(reader::header_address("Alice E <a@x>") == "Alice E <a@x>");
