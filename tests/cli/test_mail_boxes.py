@@ -68,6 +68,8 @@ QUITS = {
                        messages(READ, OLD, OLD), None),
     "hold, save": ("set hold\nsave 1 out\nquit", '"out" [New file]\nHeld 2 messages in BOX\n',
                    message(2, OLD) + message(3, OLD), None),
+    "save to nowhere": ("save 1 2 /dev/null\nquit", '"/dev/null" [Appended]\nHeld 1 message in BOX\n', message(3, OLD), None),
+    "copy to nowhere": ("copy 1 2 /dev/null\nquit", '"/dev/null" [Appended]\nHeld 3 messages in BOX\n', None, None),
     "end of input": ("delete 1", "Held 2 messages in BOX\n", message(2, OLD) + message(3, OLD), None),
     "exit": ("delete 1\ntouch 2\nexit", "", messages("", "", ""), None),
     "all to mbox": ("touch *\nset keep\nquit", "Saved 3 messages in ~/mbox\n", "", (1, 2, 3)),
