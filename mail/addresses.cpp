@@ -75,9 +75,22 @@ std::string lowered_domain(std::string address) {
 
 }  // namespace
 
+namespace {
+
+// `user/dept@corp`, `+4912345@sms.example`: nothing but an address, of words that RFC 5322 allows.
+// What begins like a path or a command is none, whatever follows.
+bool plain_address(std::string_view word) {
+  if (word.empty() || std::string_view("/.|-\"").find(word[0]) != npos) return false;
+  const auto path = rfc::Path::parse(word);
+  return path && path.value().qualified() && path.value().text() == word;
+}
+
+}  // namespace
+
 Destination destination_of(std::string_view word) {
   word = base::trim(word);
   if (word.starts_with('|')) return Destination::command;
+  if (plain_address(word)) return Destination::person;
   if (word.starts_with('+')) return Destination::file;
   if (word.starts_with('-')) return Destination::person;  // refused as one, with better words
   // As BSD's mail tells them: a slash before anything that only an address has.

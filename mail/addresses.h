@@ -14,7 +14,8 @@
 namespace reader {
 
 /// Whether a word names a file (`/x`, `./x`, `+x`, a slash before any '@') or a command (`|x`)
-/// instead of a person.
+/// instead of a person. An address with a domain is a person's even so (`a/b@x`, `+1@x`), unless it
+/// begins with `/`, `.` or `|`.
 enum class Destination { person, file, command };
 Destination destination_of(std::string_view word);
 

@@ -452,3 +452,19 @@ def test_debug_shows_and_does_not_send(desk):
     done = desk.mail("-d", "-s", "s", "a@x.test", input="body\n")
     assert done.returncode == 0 and desk.letters() == []
     assert b"-- a@x.test\n" in done.stdout and done.stdout.endswith(b"\n\nbody\n")
+
+
+# --- answers
+
+
+def test_an_answer_goes_to_all_that_are_persons_and_names_the_others(desk):
+    desk.settings("set dot expandaddr\n")
+    (desk.account.work / "box").write_text(
+        "From boss@x.test Mon Mar  4 10:11:12 2024\nFrom: boss@x.test\nReply-To: +4912345@sms.example\n"
+        "To: user/dept@corp.test, /etc/x@y, |touch pwned\nCc: -oQ@y, ./\x1bd@y, ann@x.test\nSubject: s\n\ntext\n\n")
+    done = desk.mail("-N", "-f", "box", input=b"reply 1\nanswer\n.\nx\n")
+    assert done.returncode == 0
+    assert done.stderr.decode() == "mail: left out: /etc/x@y, |touch pwned, -oQ@y, ./?d@y\n"
+    letter, = desk.letters()
+    assert letter.to == ["+4912345@sms.example", "user/dept@corp.test", "ann@x.test"]
+    assert os.listdir(desk.account.work) == ["box"]

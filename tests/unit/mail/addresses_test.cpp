@@ -48,6 +48,7 @@ TEST_CASE("addresses: lists of people and scripts fall into their elements") {
   CHECK(split("jane (Jane Doe)") == Addresses{"Jane Doe <jane>"});
   CHECK(split("friends: a@x, b@x;") == Addresses{"a@x", "b@x"});
   CHECK(split("\\jane") == Addresses{"\\jane"});
+  CHECK(split("user/dept@corp, +1@sms.example") == Addresses{"user/dept@corp", "+1@sms.example"});
   CHECK(split("|touch x") == Addresses{"|touch x"});
   CHECK(split("") == Addresses{});
   CHECK(split(" , ,") == Addresses{});
@@ -57,16 +58,19 @@ TEST_CASE("addresses: lists of people and scripts fall into their elements") {
 
 TEST_CASE("addresses: files and commands are told from people") {
   using enum Destination;
-  for (const char* file : {"/x", "./x", "+x", "../x", "a/b", "/a@b"})
+  for (const char* file : {"/x", "./x", "+x", "../x", "a/b", "/a@b", "./a@b", "../a@b", "+", "a/b@",
+                           "+a b@x", "a/b@x..y", "/etc/x@y"})
     CHECK(reader::destination_of(file) == Destination::file);
-  CHECK(reader::destination_of("|cmd a/b") == command);
-  for (const char* name : {"jane", "jane@x/y", "a%b/c", "\"a/b\"@x", "Jane <a/b@x>"})
+  for (const char* pipe : {"|cmd a/b", "|cmd@y"}) CHECK(reader::destination_of(pipe) == command);
+  for (const char* name : {"jane", "jane@x/y", "a%b/c", "\"a/b\"@x", "Jane <a/b@x>",
+                           "user/dept@corp", "+4912345@sms.example", "-oQ@y"})
     CHECK(reader::destination_of(name) == person);
 }
 
 TEST_CASE("addresses: what may be no address is refused before anything happens") {
   CHECK(refused(letter_to({"-oQ/tmp"})) == "-oQ/tmp: an address cannot begin with '-'");
-  for (const char* bad : {"|touch x", "/tmp/x", "./x", "+x"})
+  CHECK(refused(letter_to({"-oQ@y"})) == "-oQ@y: an address cannot begin with '-'");
+  for (const char* bad : {"|touch x", "/tmp/x", "./x", "+x", "/etc/x@y", "|cmd@y", "./x@y"})
     CHECK(refused(letter_to({bad})).ends_with("`set expandaddr' would allow it"));
   CHECK(refused(letter_to({"a b"})).starts_with("a b"));
   CHECK_FALSE(reader::split_persons("a@x, /tmp/x"));
