@@ -15,6 +15,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
+#include "lib/base/main.h"
 #include "lib/base/signals.h"
 #include "lib/base/text.h"
 #include "lib/base/user.h"
@@ -276,7 +277,8 @@ Result<> prepend_each(const Session& session, const std::string& path,
     return {};
   }
   const base::SignalsHeld held;
-  TRY(finish_rewrite(real.get(), owner));
+  TRY_LET(remark, finish_rewrite(real.get(), owner));
+  if (!remark.empty()) base::complain(base::printable(remark));
   TRY_LET(file, LockedFile::open(real.get(), owner.uid, owner.lock_limit));
   return rewrite(file, {0, before_others(messages, file), Announce::nothing, {}}, owner);
 }

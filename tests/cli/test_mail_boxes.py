@@ -462,6 +462,24 @@ def test_a_text_that_does_not_fit_any_more_is_kept_apart(bed):
     assert bed.world.path("/home/jane/box").read_text() == other
 
 
+@pytest.mark.parametrize("commands, name", [("file f\nexit", "f"), ("touch 1\nquit", "mbox")])
+def test_where_a_text_that_was_kept_apart_lies_is_told(boxes, commands, name):
+    file = boxes.home / name
+    file.write_text(messages(READ, READ, READ))
+    subprocess.run(["strace", "-f", "-o", boxes.home / "trace", "-e", "trace=pwrite64", "-e",
+                    "inject=pwrite64:signal=KILL:when=4", boxes.mail, "-n", "-N", "-f", name], input=b"delete 1\nquit\n",
+                   env=boxes.env, cwd=boxes.home, timeout=30, stdout=subprocess.PIPE, check=False)
+    journals = boxes.home / ".local/state/postbag/mail"
+    assert re.fullmatch(r"rewrite\.[0-9a-f]{16}", "".join(os.listdir(journals)))
+    file.write_text("From x@y Sat Jan  2 08:50:01 2021\n\nother\n\n")
+    done = boxes.run(f"{commands}\n", "-N", merged=False)
+    kept, = journals.glob("recovered.*")
+    assert done.returncode == 0
+    assert done.stderr.decode() == (f"mail: {file}: a crash cut off its rewriting, and it was changed since; "
+                                    f"what it was to hold is in {kept}\n")
+    assert "\nother\n" in file.read_text()
+
+
 def test_a_rewriting_that_cannot_be_finished_now_hides_no_mail(bed):
     bed.write("/home/jane/box", messages("", "", "").encode())
     bed.world.run(["strace", "-f", "-o", "/home/jane/trace", "-e", "trace=pwrite64", "-e",
