@@ -142,3 +142,13 @@ def test_a_message_that_another_program_removed_is_passed_over(reader):
     listed = [int(line[2:5]) for line in said if line[2:5].strip().isdigit()]
     assert listed == [1, 3] * 5
     assert [line for line in said if "removed by another program" in line] == said[6:7]
+
+
+def test_the_end_is_cut_off_where_no_journal_can_be_kept(reader):
+    stored = [f"From m{i}@x Sat Jan  2 08:50:01 2021\nSubject: s{i}\nStatus: RO\n\nbody\n\n" for i in range(3)]
+    person = reader("".join(stored))
+    (person.home / ".local").write_text("in the way")
+    assert person.run("set hold\ndelete 3\nquit\n", "-N").returncode == 0
+    assert person.box.read_text() == "".join(stored[:2])
+    assert person.run("delete *\nquit\n", "-N").returncode == 0
+    assert person.box.read_text() == ""

@@ -103,7 +103,7 @@ def driver(programs):
 
 
 KINDS = ("kill", "error", "short", "error-after", "full")
-RUNS = {"grows": KINDS, "shrinks": (*KINDS, "signal"), "cut": KINDS, "emptied": ("kill", "short"), "large grows": ("kill", "short"),
+RUNS = {"grows": KINDS, "shrinks": (*KINDS, "signal"), "cut": KINDS, "emptied": KINDS, "large grows": ("kill", "short"),
         "large shrinks": ("kill", "short")}
 LIES = ("renameat", "ftruncate")  # done, and called an error: what was said is no measure then
 
