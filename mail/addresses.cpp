@@ -60,6 +60,13 @@ bool hidden_destination(const rfc::Path& path) {
   return local.find_first_of("|:+~") == 0 || local.find('/') != std::string::npos;
 }
 
+// Whether more follows the first mailbox of what is to be one element.
+bool several(std::string_view element) {
+  rfc::AddressList mailboxes(element);
+  const auto first = mailboxes.next();
+  return first && first->problem.empty() && mailboxes.next();
+}
+
 std::string lowered_domain(std::string address) {
   const auto at = address.rfind('@');
   if (at == std::string::npos) return address;
@@ -68,9 +75,22 @@ std::string lowered_domain(std::string address) {
 
 }  // namespace
 
+namespace {
+
+// `user/dept@corp`, `+4912345@sms.example`: nothing but an address, of words that RFC 5322 allows.
+// What begins like a path or a command is none, whatever follows.
+bool plain_address(std::string_view word) {
+  if (word.empty() || std::string_view("/.|-\"").find(word[0]) != npos) return false;
+  const auto path = rfc::Path::parse(word);
+  return path && path.value().qualified() && path.value().text() == word;
+}
+
+}  // namespace
+
 Destination destination_of(std::string_view word) {
   word = base::trim(word);
   if (word.starts_with('|')) return Destination::command;
+  if (plain_address(word)) return Destination::person;
   if (word.starts_with('+')) return Destination::file;
   if (word.starts_with('-')) return Destination::person;  // refused as one, with better words
   // As BSD's mail tells them: a slash before anything that only an address has.
@@ -170,13 +190,30 @@ class Expander {
         TRY(add(text, out));
         continue;
       }
+      TRY_LET(inner, elements_of(*members));
       open.push_back(text);
-      for (auto member = members->rbegin(); member != members->rend(); ++member) {
-        const bool myself = members->size() > 1 && *member == expansion_.self;
-        if (!myself || expansion_.metoo) pending.push_back({*member, open.size()});
+      for (auto each = inner.rbegin(); each != inner.rend(); ++each) {
+        const bool myself = inner.size() > 1 && *each == expansion_.self;
+        if (!myself || expansion_.metoo) pending.push_back({std::move(*each), open.size()});
       }
     }
     return {};
+  }
+
+  // Each word of an alias may be a list. What names an alias, or a file with blanks, is none.
+  Result<Addresses> elements_of(const std::vector<std::string>& members) const {
+    Addresses elements;
+    for (const auto& member : members) {
+      const bool file =
+          destination_of(member) == Destination::file && member.find(',') == std::string::npos;
+      if (file || find_alias(member) != nullptr) {
+        elements.push_back(member);
+        continue;
+      }
+      TRY_LET(split, split_addresses(member));
+      elements.insert(elements.end(), split.begin(), split.end());
+    }
+    return elements;
   }
 
   const std::vector<std::string>* find_alias(const std::string& name) const {
@@ -198,6 +235,7 @@ class Expander {
   }
 
   Result<> add_person(const std::string& element, Addresses& out) {
+    if (several(element)) return Error{Kind::usage, cat(shown(element), ": more than one address")};
     const auto address = bare_address(element);
     if (address.starts_with('-'))
       return Error{Kind::usage, cat(shown(element), ": an address cannot begin with '-'")};

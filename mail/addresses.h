@@ -14,7 +14,8 @@
 namespace reader {
 
 /// Whether a word names a file (`/x`, `./x`, `+x`, a slash before any '@') or a command (`|x`)
-/// instead of a person.
+/// instead of a person. An address with a domain is a person's even so (`a/b@x`, `+1@x`), unless it
+/// begins with `/`, `.` or `|`.
 enum class Destination { person, file, command };
 Destination destination_of(std::string_view word);
 
@@ -51,10 +52,11 @@ struct Destinations {
   std::vector<std::string> files, commands;
 };
 
-/// Aliases expanded (recursively; an alias in itself ends there; `\name` is none), each address
-/// once, in the first field that has it. Errors: usage (an address that begins with `-`, is
-/// malformed, is a file or a command where that is not allowed, or would be one for an MTA:
-/// unqualified, and it begins with `|`, `:`, `+` or `~` or holds a slash, whatever quotes hide it).
+/// Aliases expanded (recursively, each word of theirs as split_addresses() has it; an alias in
+/// itself ends there; `\name` is none), each address once, in the first field that has it. Errors:
+/// usage (an element that is more than one address; an address that begins with `-`, is malformed,
+/// is a file or a command where that is not allowed, or would be one for an MTA: unqualified, and
+/// it begins with `|`, `:`, `+` or `~` or holds a slash, whatever quotes hide it).
 base::Result<Destinations> expand_addresses(const Letter& letter, const Expansion& expansion);
 
 }  // namespace reader

@@ -15,6 +15,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/file.h"
+#include "lib/base/main.h"
 #include "lib/base/signals.h"
 #include "lib/base/text.h"
 #include "lib/base/user.h"
@@ -197,6 +198,14 @@ std::string home_for_journals(const Person& person) {
   return user ? base::own_home(*user).value_or("") : "";
 }
 
+// Whoever counts what is taken counts what nobody keeps, too.
+Result<> read_all(const StoredMessages& messages) {
+  while (true) {
+    TRY_LET(message, messages());
+    if (message.empty()) return {};
+  }
+}
+
 }  // namespace
 
 Owner owner_of(const Session& session) {
@@ -231,7 +240,10 @@ Result<std::string> stored_copy(const Session& session, std::size_t index) {
 
 Result<Appended> append_each(const Session& session, const std::string& path,
                              const StoredMessages& messages) {
-  if (path == "/dev/null") return Appended::to_existing;
+  if (path == "/dev/null") {
+    TRY(read_all(messages));
+    return Appended::to_existing;
+  }
   const base::SignalsHeld held;
   TRY_LET(place, resolved(path, session.person.uid));
   const bool maildir = place.ends_with('/') || is_maildir(place);
@@ -265,7 +277,8 @@ Result<> prepend_each(const Session& session, const std::string& path,
     return {};
   }
   const base::SignalsHeld held;
-  TRY(finish_rewrite(real.get(), owner));
+  TRY_LET(remark, finish_rewrite(real.get(), owner));
+  if (!remark.empty()) base::complain(base::printable(remark));
   TRY_LET(file, LockedFile::open(real.get(), owner.uid, owner.lock_limit));
   return rewrite(file, {0, before_others(messages, file), Announce::nothing, {}}, owner);
 }

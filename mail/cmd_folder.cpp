@@ -37,9 +37,16 @@ Result<Next> file(Session& session, const Call& call) {
   if (session.letters > 0) return Error{Kind::usage, "Not while a letter is written"};
   TRY_LET(path, expand_name(session, name));
   const bool system = name == "%";
-  if (path != session.folder_name) TRY(open_folder(store::mailbox_at(path), owner_of(session)));
-  TRY(leave(session));
-  TRY(enter(session, path, system));
+  std::string remark;  // what was mended as it was opened first is told by nobody later
+  if (path != session.folder_name) {
+    TRY_LET(folder, open_folder(store::mailbox_at(path), owner_of(session)));
+    remark = folder->remark();
+  }
+  auto entered = leave(session);
+  if (entered) entered = enter(session, path, system);
+  const bool told = entered && session.folder->remark() == remark;
+  if (!told && !remark.empty()) base::complain(base::printable(remark));
+  TRY(entered);
   TRY(list_headers(session));
   return Next::go_on;
 }

@@ -185,6 +185,12 @@ Result<bool> write_one(Session& session, const Wanted& which, const Output& outp
   }
   TRY(write_text(session, message, output));
   if (message.parts.parts.size() == 1) return true;
+  if (!output.regular && !attachments_of(message.parts).empty()) {
+    // Beside a device would be /dev, where names that senders choose have no business.
+    show(session, cat("Message ", which.message + 1, ": attachments are not saved beside \"",
+                      displayable(output.path), "\"\n"));
+    return false;
+  }
   const bool person = session.input->person();
   TRY_LET(all, save_attachments(session, message, folder_of(output.path), person));
   if (message.parts.truncated) base::print(cat(too_many_parts, "\n"));

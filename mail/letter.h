@@ -27,6 +27,7 @@ struct Letter {
   std::vector<Field> fields;
   std::string type = "text/plain";  ///< of the body
   std::vector<Attachment> attachments;
+  Addresses left_out;          ///< what an answer does not go to, as it stood; may hold anything
   std::string record_name;     ///< where a copy is kept instead of `record` (`-F`, Followup)
   std::vector<base::Fd> held;  ///< files that attachments name as /proc/self/fd/N
   /// The body as its author typed it: an unnamed file.

@@ -6,6 +6,7 @@
 #include "lib/base/text.h"
 #include "lib/rfc/address.h"
 #include "lib/rfc/header.h"
+#include "mail/addresses.h"
 #include "mail/encoded_word.h"
 #include "mail/fields.h"
 #include "mail/terminal.h"
@@ -21,38 +22,63 @@ std::string unfolded_field(std::string_view header, std::string_view name) {
   return body ? rfc::unfolded(*body) : std::string();
 }
 
+/// Addresses of a field, and what is in it but is none that an answer can go to.
+struct Found {
+  Addresses addresses, left_out;
+};
+
+bool answerable(const std::string& address) {
+  if (address.empty() || displayable(address) != address) return false;
+  if (std::string_view("-|/.\\").find(address[0]) != std::string_view::npos) return false;
+  if (address[0] == '~' && address.find('@') == std::string::npos) return false;
+  return destination_of(address) == Destination::person;
+}
+
 // Addresses of a field, without names, as BSD's mail shows and sends them. What is malformed, or
 // could be taken for anything but an address, is left out, and what a terminal would obey: these
 // are edited there.
-Addresses addresses_of(std::string_view list) {
-  Addresses out;
+Found addresses_of(std::string_view list) {
+  Found found;
   rfc::AddressList mailboxes(list);
+  std::size_t begin = 0;
   while (const auto mailbox = mailboxes.next()) {
-    const auto& address = mailbox->address;
-    const bool odd = address.empty() || !mailbox->problem.empty() ||
-                     displayable(address) != address ||
-                     std::string_view("-|/+.\\~").find(address[0]) != std::string_view::npos ||
-                     address.find('/') < address.find('@');
-    if (!odd) out.push_back(address);
+    auto text = base::trim(list.substr(begin, mailboxes.position() - begin));
+    begin = mailboxes.position();
+    if (text.ends_with(',')) text.remove_suffix(1);
+    if (mailbox->problem.empty() && answerable(mailbox->address))
+      found.addresses.push_back(mailbox->address);
+    else found.left_out.push_back(rfc::unfolded(text));
   }
-  return out;
+  return found;
 }
 
-Addresses field_addresses(std::string_view header, std::string_view name) {
+Found field_addresses(std::string_view header, std::string_view name) {
   const auto body = field_body(header, name);
-  return body ? addresses_of(*body) : Addresses{};
+  return body ? addresses_of(*body) : Found{};
 }
 
 void add(const Addresses& more, Addresses& out) { out.insert(out.end(), more.begin(), more.end()); }
 
-Addresses sender_of(std::string_view header, std::string_view from_line) {
-  for (const char* name : {"Reply-To", "From"})
-    if (auto found = field_addresses(header, name); !found.empty()) return found;
-  return addresses_of(envelope_sender(from_line));
+// To: what was found, behind what is there.
+void add(const Found& found, Addresses& out, Letter& letter) {
+  add(found.addresses, out);
+  add(found.left_out, letter.left_out);
+}
+
+Found sender_of(std::string_view header, std::string_view from_line) {
+  Found all;
+  for (const char* name : {"Reply-To", "From"}) {
+    auto found = field_addresses(header, name);
+    add(found.left_out, all.left_out);
+    all.addresses = std::move(found.addresses);
+    if (!all.addresses.empty()) return all;
+  }
+  all.addresses = addresses_of(envelope_sender(from_line)).addresses;
+  return all;
 }
 
 // `<mailto:list@example.org?subject=x>` (RFC 2369 section 3.4).
-Addresses list_of(std::string_view header) {
+Found list_of(std::string_view header) {
   const std::string body = unfolded_field(header, "List-Post");
   const auto begin = base::ifind(body, "<mailto:");
   if (begin == std::string::npos) return {};
@@ -129,14 +155,15 @@ Letter make_answer(std::string_view header, std::string_view from_line, const An
   Letter letter;
   const auto sender = sender_of(header, from_line);
   const auto followup = field_addresses(header, "Mail-Followup-To");
-  if (whom == AnswerTo::list) letter.to = list_of(header);
-  if (whom != AnswerTo::sender && !followup.empty()) {
-    letter.to = followup;
+  if (whom == AnswerTo::list) add(list_of(header), letter.to, letter);
+  if (whom != AnswerTo::sender && !followup.addresses.empty()) {
+    letter.to.clear();
+    add(followup, letter.to, letter);
   } else if (whom != AnswerTo::list || letter.to.empty()) {
-    letter.to = sender;
+    add(sender, letter.to, letter);
     if (whom != AnswerTo::sender) {
-      add(field_addresses(header, "To"), letter.to);
-      letter.cc = field_addresses(header, "Cc");
+      add(field_addresses(header, "To"), letter.to, letter);
+      add(field_addresses(header, "Cc"), letter.cc, letter);
     }
   }
   if (whom == AnswerTo::sender) {
@@ -146,7 +173,7 @@ Letter make_answer(std::string_view header, std::string_view from_line, const An
     clean(nobody, letter);
   } else {
     clean(answerer, letter);
-    if (letter.to.empty()) letter.to = sender;
+    if (letter.to.empty()) letter.to = sender.addresses;
   }
   letter.subject = answer_subject(displayable(decoded_words(unfolded_field(header, "Subject"))));
   const std::string id = unfolded_field(header, "Message-ID");

@@ -24,7 +24,8 @@ enum class AnswerTo { all, sender, list };
 
 /// To, Cc, Subject, In-Reply-To and References of an answer. Reply-To goes before From,
 /// Mail-Followup-To before all where all or the list are meant, List-Post is the list. Where nobody
-/// would be left, the answerer's own address stays. Fit for a terminal. header: as
+/// would be left, the answerer's own address stays. Fit for a terminal. What is malformed there, or
+/// could be taken for a file, a command or an option, goes to left_out. header: as
 /// Folder::header().
 Letter make_answer(std::string_view header, std::string_view from_line, const Answerer& answerer,
                    AnswerTo whom);

@@ -330,18 +330,36 @@ bool exists(int folder, const std::string& name) {
   return ::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+bool unfinished(const Owner& owner, const std::string& mailbox) {
+  return !owner.journals.empty() && exists(AT_FDCWD, cat(owner.journals, "/", name_for(mailbox)));
+}
+
+// A piece that was read already, and those behind it.
+NewText behind(std::string first, const NewText& rest) {
+  return [first = std::move(first), &rest]() mutable -> Result<std::string> {
+    return first.empty() ? rest() : std::exchange(first, {});
+  };
+}
+
 }  // namespace
 
 Result<> rewrite(LockedFile& mailbox, const Replacement& replacement, const Owner& owner) {
-  TRY_LET(journals, open_journals(owner, mailbox.path()));
-  if (exists(journals.folder.number(), journals.name)) return changed_by_others(mailbox.path());
-  TRY_LET(journal, write_journal(journals, mailbox, replacement.offset, replacement.text));
-  auto started = replacement.ready ? replacement.ready() : Result<>();
-  if (!started || journal.facts.text_size() == 0)
-    ::unlinkat(journals.folder.number(), journals.draft().c_str(), 0);
-  if (!started) return started;
-  if (journal.facts.text_size() == 0)
+  if (unfinished(owner, mailbox.path())) return changed_by_others(mailbox.path());
+  TRY_LET(first, replacement.text());
+  if (first.empty()) {
+    // Whoever has no home has no journal, and needs none to cut the end off.
+    TRY(interrupted(mailbox.path()));
+    if (replacement.ready) TRY(replacement.ready());
     return cut_and_keep(mailbox, replacement.offset, replacement.announce);
+  }
+  TRY_LET(journals, open_journals(owner, mailbox.path()));
+  TRY_LET(journal, write_journal(journals, mailbox, replacement.offset,
+                                 behind(std::move(first), replacement.text)));
+  auto started = replacement.ready ? replacement.ready() : Result<>();
+  if (!started) {
+    ::unlinkat(journals.folder.number(), journals.draft().c_str(), 0);
+    return started;
+  }
   started = publish(journals);
   if (started) {
     // Once others were told that it is ready, giving up would have them have done it in vain.
@@ -368,8 +386,7 @@ Result<LockedFile> lock_mailbox(const std::string& path, const Owner& owner) {
 }
 
 Result<std::string> finish_rewrite(const std::string& path, const Owner& owner) {
-  if (owner.journals.empty() || !exists(AT_FDCWD, cat(owner.journals, "/", name_for(path))))
-    return std::string();
+  if (!unfinished(owner, path)) return std::string();
   const base::SignalsHeld held;
   TRY_LET(journals, open_journals(owner, path));
   if (!exists(AT_FDCWD, path)) return look_at(journals, nullptr);

@@ -19,6 +19,7 @@
 #include "mail/outgoing.h"
 #include "mail/scratch.h"
 #include "mail/send_batches.h"
+#include "mail/terminal.h"
 
 namespace reader {
 
@@ -67,6 +68,7 @@ class Sending {
  private:
   Result<> hand_over() {
     TRY(prepare());
+    tell_left_out();
     TRY_LET(mailer, mailer_of(session_));
     const auto batches = batches_of(destinations_.addresses, room_for_addresses(mailer, words({})));
     if (batches.size() > 1) name_once();
@@ -94,6 +96,18 @@ class Sending {
         destinations_.commands.empty())
       return Error{Kind::usage, "no recipient"};
     return {};
+  }
+
+  void tell_left_out() const {
+    constexpr std::size_t most = 10;
+    const auto& all = letter_.left_out;
+    if (all.empty()) return;
+    std::string line;
+    for (std::size_t i = 0; i < std::min(all.size(), most); ++i)
+      line.append(cat(i == 0 ? "" : ", ", displayable(base::printable(all[i], 100))));
+    if (all.size() > most) line.append(cat(" and ", all.size() - most, " more"));
+    base::flush_output();
+    base::complain(cat("left out: ", line));
   }
 
   static std::string bcc_field(const std::vector<std::string>& addresses) {

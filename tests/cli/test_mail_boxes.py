@@ -68,6 +68,8 @@ QUITS = {
                        messages(READ, OLD, OLD), None),
     "hold, save": ("set hold\nsave 1 out\nquit", '"out" [New file]\nHeld 2 messages in BOX\n',
                    message(2, OLD) + message(3, OLD), None),
+    "save to nowhere": ("save 1 2 /dev/null\nquit", '"/dev/null" [Appended]\nHeld 1 message in BOX\n', message(3, OLD), None),
+    "copy to nowhere": ("copy 1 2 /dev/null\nquit", '"/dev/null" [Appended]\nHeld 3 messages in BOX\n', None, None),
     "end of input": ("delete 1", "Held 2 messages in BOX\n", message(2, OLD) + message(3, OLD), None),
     "exit": ("delete 1\ntouch 2\nexit", "", messages("", "", ""), None),
     "all to mbox": ("touch *\nset keep\nquit", "Saved 3 messages in ~/mbox\n", "", (1, 2, 3)),
@@ -458,6 +460,24 @@ def test_a_text_that_does_not_fit_any_more_is_kept_apart(bed):
                                     f"what it was to hold is in /home/jane/journals/{kept.name}\n")
     assert kept.read_text() == message(2) + message(3)
     assert bed.world.path("/home/jane/box").read_text() == other
+
+
+@pytest.mark.parametrize("commands, name", [("file f\nexit", "f"), ("touch 1\nquit", "mbox")])
+def test_where_a_text_that_was_kept_apart_lies_is_told(boxes, commands, name):
+    file = boxes.home / name
+    file.write_text(messages(READ, READ, READ))
+    subprocess.run(["strace", "-f", "-o", boxes.home / "trace", "-e", "trace=pwrite64", "-e",
+                    "inject=pwrite64:signal=KILL:when=4", boxes.mail, "-n", "-N", "-f", name], input=b"delete 1\nquit\n",
+                   env=boxes.env, cwd=boxes.home, timeout=30, stdout=subprocess.PIPE, check=False)
+    journals = boxes.home / ".local/state/postbag/mail"
+    assert re.fullmatch(r"rewrite\.[0-9a-f]{16}", "".join(os.listdir(journals)))
+    file.write_text("From x@y Sat Jan  2 08:50:01 2021\n\nother\n\n")
+    done = boxes.run(f"{commands}\n", "-N", merged=False)
+    kept, = journals.glob("recovered.*")
+    assert done.returncode == 0
+    assert done.stderr.decode() == (f"mail: {file}: a crash cut off its rewriting, and it was changed since; "
+                                    f"what it was to hold is in {kept}\n")
+    assert "\nother\n" in file.read_text()
 
 
 def test_a_rewriting_that_cannot_be_finished_now_hides_no_mail(bed):

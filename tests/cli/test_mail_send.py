@@ -362,6 +362,15 @@ def test_aliases_are_expanded(desk):
     assert letter.to == ["bob@x.test", "team", "carol@x.test", "carol"]
 
 
+@pytest.mark.parametrize("words", ["ann@x.test,bob@x.test,cid@x.test", '"ann@x.test, bob@x.test" cid@x.test',
+                                   '"A <ann@x.test>, B <bob@x.test>" cid@x.test', '"G: ann@x.test, bob@x.test;" cid@x.test'])
+def test_an_alias_loses_none_of_its_addresses(desk, words):
+    desk.settings(f"alias team {words}\n")
+    letter = desk.send("-s", "s", "team")
+    assert letter.to == ["ann@x.test", "bob@x.test", "cid@x.test"]
+    assert all(address in letter["To"] for address in letter.to)
+
+
 def test_a_stranger_does_not_choose_an_alias(desk):
     desk.settings("set expandaddr\nalias run |touch pwned\nalias r@x.test |touch pwned\n")
     letter = desk.send("-t", input="To: run, r@x.test\n\nx\n")
@@ -443,3 +452,19 @@ def test_debug_shows_and_does_not_send(desk):
     done = desk.mail("-d", "-s", "s", "a@x.test", input="body\n")
     assert done.returncode == 0 and desk.letters() == []
     assert b"-- a@x.test\n" in done.stdout and done.stdout.endswith(b"\n\nbody\n")
+
+
+# --- answers
+
+
+def test_an_answer_goes_to_all_that_are_persons_and_names_the_others(desk):
+    desk.settings("set dot expandaddr\n")
+    (desk.account.work / "box").write_text(
+        "From boss@x.test Mon Mar  4 10:11:12 2024\nFrom: boss@x.test\nReply-To: +4912345@sms.example\n"
+        "To: user/dept@corp.test, /etc/x@y, |touch pwned\nCc: -oQ@y, ./\x1bd@y, ann@x.test\nSubject: s\n\ntext\n\n")
+    done = desk.mail("-N", "-f", "box", input=b"reply 1\nanswer\n.\nx\n")
+    assert done.returncode == 0
+    assert done.stderr.decode() == "mail: left out: /etc/x@y, |touch pwned, -oQ@y, ./?d@y\n"
+    letter, = desk.letters()
+    assert letter.to == ["+4912345@sms.example", "user/dept@corp.test", "ann@x.test"]
+    assert os.listdir(desk.account.work) == ["box"]

@@ -249,6 +249,18 @@ def test_write_saves_the_text_and_attachments_beside_it(person):
     assert stat.S_IMODE((out / "tab.csv").stat().st_mode) == 0o600
 
 
+def test_attachments_are_not_saved_beside_what_is_no_file(person):
+    sink = person.home / "sink"
+    sink.mkdir()
+    (sink / "null").symlink_to("/dev/null")
+    done = person.run(f"set quiet hold\nwrite 1 2 {sink}/null\nq\n", "-N")
+    assert done.returncode == 0
+    assert f'\nMessage 2: attachments are not saved beside "{sink}/null"\n' in done.stdout.decode()
+    assert os.listdir(sink) == ["null"]
+    left = person.box.read_bytes()
+    assert b"Subject: plain news\n" not in left and b"Subject: report\n" in left
+
+
 def test_one_part_is_written_by_its_number(person):
     said = person.says("write 2.2 two\nwrite 2.3\nwrite 2.9 none\nwrite 1.1 one\ndetach 2\nwrite")
     assert (person.home / "two").read_bytes() == b"\0\1\2\3"

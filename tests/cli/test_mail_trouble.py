@@ -175,3 +175,13 @@ def test_a_mailbox_that_is_not_there_fails_a_script(reader):
     person = reader()
     done = person.run("file archive-missing\nx\n", "-N")
     assert done.returncode == 66 and b"archive-missing: No such file or directory\n" in done.stdout
+
+
+def test_the_end_is_cut_off_where_no_journal_can_be_kept(reader):
+    stored = [f"From m{i}@x Sat Jan  2 08:50:01 2021\nSubject: s{i}\nStatus: RO\n\nbody\n\n" for i in range(3)]
+    person = reader("".join(stored))
+    (person.home / ".local").write_text("in the way")
+    assert person.run("set hold\ndelete 3\nquit\n", "-N").returncode == 0
+    assert person.box.read_text() == "".join(stored[:2])
+    assert person.run("delete *\nquit\n", "-N").returncode == 0
+    assert person.box.read_text() == ""

@@ -104,7 +104,7 @@ def driver(programs):
 
 
 KINDS = ("kill", "error", "short", "error-after", "full")
-RUNS = {"grows": KINDS, "shrinks": (*KINDS, "signal"), "cut": KINDS, "emptied": ("kill", "short"), "large grows": ("kill", "short"),
+RUNS = {"grows": KINDS, "shrinks": (*KINDS, "signal"), "cut": KINDS, "emptied": KINDS, "large grows": ("kill", "short"),
         "large shrinks": ("kill", "short")}
 LIES = ("renameat", "ftruncate")  # done, and called an error: what was said is no measure then
 
@@ -142,7 +142,7 @@ def test_mail_that_arrives_after_the_crash(driver, case):
 
     outcome = faults.matrix(bed.argv(), check, setup=bed.prepare, base=quick_base(), kinds=("kill",))
     assert not outcome.complaints, outcome
-    assert outcome.hit >= 9
+    assert outcome.hit >= (5 if case == "cut" else 9)  # no journal is kept for that
 
 
 @pytest.mark.parametrize("full", ["mailbox", "journals"])

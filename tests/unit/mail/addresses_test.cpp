@@ -48,6 +48,7 @@ TEST_CASE("addresses: lists of people and scripts fall into their elements") {
   CHECK(split("jane (Jane Doe)") == Addresses{"Jane Doe <jane>"});
   CHECK(split("friends: a@x, b@x;") == Addresses{"a@x", "b@x"});
   CHECK(split("\\jane") == Addresses{"\\jane"});
+  CHECK(split("user/dept@corp, +1@sms.example") == Addresses{"user/dept@corp", "+1@sms.example"});
   CHECK(split("|touch x") == Addresses{"|touch x"});
   CHECK(split("") == Addresses{});
   CHECK(split(" , ,") == Addresses{});
@@ -57,16 +58,19 @@ TEST_CASE("addresses: lists of people and scripts fall into their elements") {
 
 TEST_CASE("addresses: files and commands are told from people") {
   using enum Destination;
-  for (const char* file : {"/x", "./x", "+x", "../x", "a/b", "/a@b"})
+  for (const char* file : {"/x", "./x", "+x", "../x", "a/b", "/a@b", "./a@b", "../a@b", "+", "a/b@",
+                           "+a b@x", "a/b@x..y", "/etc/x@y"})
     CHECK(reader::destination_of(file) == Destination::file);
-  CHECK(reader::destination_of("|cmd a/b") == command);
-  for (const char* name : {"jane", "jane@x/y", "a%b/c", "\"a/b\"@x", "Jane <a/b@x>"})
+  for (const char* pipe : {"|cmd a/b", "|cmd@y"}) CHECK(reader::destination_of(pipe) == command);
+  for (const char* name : {"jane", "jane@x/y", "a%b/c", "\"a/b\"@x", "Jane <a/b@x>",
+                           "user/dept@corp", "+4912345@sms.example", "-oQ@y"})
     CHECK(reader::destination_of(name) == person);
 }
 
 TEST_CASE("addresses: what may be no address is refused before anything happens") {
   CHECK(refused(letter_to({"-oQ/tmp"})) == "-oQ/tmp: an address cannot begin with '-'");
-  for (const char* bad : {"|touch x", "/tmp/x", "./x", "+x"})
+  CHECK(refused(letter_to({"-oQ@y"})) == "-oQ@y: an address cannot begin with '-'");
+  for (const char* bad : {"|touch x", "/tmp/x", "./x", "+x", "/etc/x@y", "|cmd@y", "./x@y"})
     CHECK(refused(letter_to({bad})).ends_with("`set expandaddr' would allow it"));
   CHECK(refused(letter_to({"a b"})).starts_with("a b"));
   CHECK_FALSE(reader::split_persons("a@x, /tmp/x"));
@@ -107,6 +111,42 @@ TEST_CASE("addresses: aliases are expanded, however they are knotted") {
   for (int i = 0; i < 20'000; ++i)
     deep.aliases["a" + std::to_string(i)] = {"a" + std::to_string(i + 1)};
   CHECK(recipients(letter_to({"a0"}), deep) == Addresses{"a20000"});
+}
+
+TEST_CASE("addresses: each of an alias's addresses counts, however its words hold them") {
+  Groups groups;
+  groups.aliases = {{"commas", {"ann@x,bob@x,cid@x"}},
+                    {"blanks", {"ann@x, bob@x"}},
+                    {"names", {"A <ann@x>, B <bob@x>", "cid@x"}},
+                    {"group", {"G: ann@x, bob@x;"}},
+                    {"nested", {"blanks,cid@x"}},
+                    {"Ann B", {"ann@x"}},
+                    {"spaced", {"Ann B"}},
+                    {"self", {"jane,ann@x"}}};
+  CHECK(recipients(letter_to({"commas"}), groups) == Addresses{"ann@x", "bob@x", "cid@x"});
+  CHECK(recipients(letter_to({"blanks"}), groups) == Addresses{"ann@x", "bob@x"});
+  CHECK(recipients(letter_to({"names"}), groups) == Addresses{"ann@x", "bob@x", "cid@x"});
+  CHECK(recipients(letter_to({"group"}), groups) == Addresses{"ann@x", "bob@x"});
+  CHECK(recipients(letter_to({"nested"}), groups) == Addresses{"ann@x", "bob@x", "cid@x"});
+  CHECK(recipients(letter_to({"spaced"}), groups) == Addresses{"ann@x"});
+  CHECK(recipients(letter_to({"self"}), groups) == Addresses{"ann@x"});
+  CHECK(recipients(letter_to({"self"}), groups, true) == Addresses{"jane", "ann@x"});
+  groups.aliases = {{"file", {"/tmp/my mail"}}, {"both", {"/tmp/x,ann@x"}}, {"bad", {"ann@x,<"}}};
+  const auto file = reader::expand_addresses(
+      letter_to({"file", "both"}), {.groups = &groups, .self = "", .addresses_only = false});
+  REQUIRE(file);
+  CHECK(file.value().files == Addresses{"/tmp/my mail", "/tmp/x"});
+  CHECK(file.value().addresses == Addresses{"ann@x"});
+  CHECK_FALSE(reader::expand_addresses(letter_to({"bad"}), {.groups = &groups, .self = ""}));
+}
+
+TEST_CASE("addresses: no element is sent to a part of those it names") {
+  CHECK(refused(letter_to({"ann@x,bob@x"})) == "ann@x,bob@x: more than one address");
+  CHECK(refused(letter_to({"A <ann@x>, B <bob@x>"})).ends_with(": more than one address"));
+  CHECK(refused(letter_to({"G: ann@x, bob@x;"})).ends_with(": more than one address"));
+  CHECK(refused(letter_to({"ann@x, <"})).ends_with(": more than one address"));
+  CHECK(recipients(letter_to({"\"D, A\" <ann@x>", "bob@x,", "cid@x (a, b)"})) ==
+        Addresses{"ann@x", "bob@x", "cid@x"});
 }
 
 TEST_CASE("addresses: names are written for header fields") {

@@ -82,6 +82,28 @@ TEST_CASE("reply: addresses of others are never files, commands or options") {
   CHECK(make_answer(evil, from_line, jane, AnswerTo::all).to == Addresses{"ok@x"});
 }
 
+TEST_CASE("reply: valid addresses that look like files are answered") {
+  constexpr std::string_view odd =
+      "From: boss@x\nReply-To: +4912345@sms.example\nTo: user/dept@corp, jane@box\n"
+      "Cc: ~tilde@x, \"N\" <a/b+c@corp.example>\n";
+  const auto answer = make_answer(odd, from_line, jane, AnswerTo::all);
+  CHECK(answer.to == Addresses{"+4912345@sms.example", "user/dept@corp"});
+  CHECK(answer.cc == Addresses{"~tilde@x", "a/b+c@corp.example"});
+  CHECK(answer.left_out.empty());
+}
+
+TEST_CASE("reply: who is left out is told") {
+  constexpr std::string_view evil =
+      "From: ok@x\nReply-To: /etc/x@y\nTo: |cmd@y, A\n <-oQ@y>, ./d/x@y, a/b, +f\nCc: /x, <c@x\n";
+  const auto answer = make_answer(evil, from_line, jane, AnswerTo::all);
+  CHECK(answer.to == Addresses{"ok@x"});
+  CHECK(answer.cc.empty());
+  CHECK(answer.left_out ==
+        Addresses{"/etc/x@y", "|cmd@y", "A <-oQ@y>", "./d/x@y", "a/b", "+f", "/x", "<c@x"});
+  CHECK(make_answer(evil, from_line, jane, AnswerTo::sender).left_out == Addresses{"/etc/x@y"});
+  CHECK(make_answer(header, from_line, jane, AnswerTo::all).left_out.empty());
+}
+
 TEST_CASE("reply: Re: once, decoded") {
   CHECK(reader::answer_subject("x") == "Re: x");
   CHECK(reader::answer_subject(" RE: x") == "RE: x");
