@@ -115,6 +115,7 @@ Result<Next> answer(Session& session, const std::vector<std::size_t>& messages, 
     const auto more = make_answer(other, line, answerer_of(session), AnswerTo::sender);
     for (const auto& address : more.to)
       if (known.insert(address).second) letter.to.push_back(address);
+    letter.left_out.insert(letter.left_out.end(), more.left_out.begin(), more.left_out.end());
   }
   if (letter.to.empty()) return Error{Kind::usage, "The message does not say whom to answer."};
   for (auto* list : {&letter.to, &letter.cc}) guard_from_aliases(session.groups, *list);
