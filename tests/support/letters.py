@@ -10,6 +10,7 @@ The real sendmail stores them; recorder() is one that keeps its arguments and st
 
 import email
 import email.policy
+import fcntl
 import os
 from email.header import decode_header, make_header
 from pathlib import Path
@@ -56,6 +57,15 @@ class Desk:
         self.rc = self.home / ".mailrc"
         self.dead = self.home / "dead.letter"
         self.env = {"HOME": str(self.home), "LOGNAME": login, "MAILRC": str(self.rc)}
+        self._lock = self._keep_the_queue()
+
+    def _keep_the_queue(self):
+        """Letters stay as they were sent: no flush can run, or one to a name unknown here would come back at once."""
+        for folder in ("", "tmp", "queue", "why", "run", "bad"):
+            (self.account.spool / folder).mkdir(mode=0o700)
+        lock = open(self.account.spool / "run/flush.lock", "wb")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return lock
 
     def settings(self, text):
         self.rc.write_text(text)
