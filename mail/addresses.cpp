@@ -73,10 +73,6 @@ std::string lowered_domain(std::string address) {
   return cat(std::string_view(address).substr(0, at), base::lowered(address.substr(at)));
 }
 
-}  // namespace
-
-namespace {
-
 // `user/dept@corp`, `+4912345@sms.example`: nothing but an address, of words that RFC 5322 allows.
 // What begins like a path or a command is none, whatever follows.
 bool plain_address(std::string_view word) {

@@ -30,6 +30,17 @@ Fd file_in(const std::string& folder) {
 }
 
 Fd file_in_memory() { return Fd(::memfd_create("letter", MFD_CLOEXEC)); }
+
+// Its first `size` bytes go to an empty file, which is left open at its end: a write that failed
+// may have left a part of itself behind them.
+Result<> copy_to(const Fd& to, int from, std::uint64_t size, const std::string& name) {
+  TRY(read_pieces(
+      from, 0, [&](std::string_view piece) { return base::write_all(to.number(), piece, name); }));
+  if (::ftruncate(to.number(), static_cast<off_t>(size)) != 0 ||
+      ::lseek(to.number(), 0, SEEK_END) < 0)
+    return base::system_error(base::Kind::io, "temporary file", "seek", errno);
+  return {};
+}
 }  // namespace
 
 Result<Fd> unnamed_file(const std::string& folder) {
@@ -44,26 +55,13 @@ Result<Fd> unnamed_file(const std::string& folder) {
 Result<Fd> copy_in_memory(int descriptor, std::uint64_t size) {
   Fd memory = file_in_memory();
   if (!memory) return base::system_error("letter", "make a file in memory", errno);
-  TRY(read_pieces(descriptor, 0, [&](std::string_view piece) {
-    return base::write_all(memory.number(), piece, "letter");
-  }));
-  // What could not be written may have left a part of itself.
-  if (::ftruncate(memory.number(), static_cast<off_t>(size)) != 0 ||
-      ::lseek(memory.number(), 0, SEEK_END) < 0)
-    return base::system_error(base::Kind::io, "letter", "seek", errno);
+  TRY(copy_to(memory, descriptor, size, "letter"));
   return memory;
 }
 
 // What is there moves; where that fails, it stays where it was.
 Result<> Scratch::move_to(Fd other) {
-  if (file_)
-    TRY(read_pieces(file_.number(), 0, [&](std::string_view piece) {
-      return base::write_all(other.number(), piece, folder_);
-    }));
-  // A write that failed may have left a part of itself.
-  if (::ftruncate(other.number(), static_cast<off_t>(size_)) != 0 ||
-      ::lseek(other.number(), 0, SEEK_END) < 0)
-    return base::system_error(base::Kind::io, "temporary file", "seek", errno);
+  if (file_) TRY(copy_to(other, file_.number(), size_, folder_));
   file_ = std::move(other);
   return {};
 }

@@ -131,7 +131,7 @@ def test_two_postmasters_elsewhere_end(pair):
     assert [entry.state[0] for entry in held] == ["h"]
 
 
-# Storms. Some hundreds show the proportions of ten thousand: each message has its share of work, and no more.
+# Storms: each message has its share of work, and no more. Where a sanitizer slows all, some hundreds show it.
 
 FEW = 500
 STORM = pytest.param(10_000, marks=pytest.mark.release, id="10 000")

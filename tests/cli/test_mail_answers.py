@@ -3,22 +3,9 @@
 import os
 
 import pytest
-from support.letters import Desk
-from support.writer import BOX, type_lines, writers
+from support.writer import BOX, desk, type_lines, write  # noqa: F401 (fixtures)
 
 # pylint: disable=redefined-outer-name
-
-
-@pytest.fixture
-def desk(account):
-    made = Desk(account)
-    made.settings("set dot askcc\nalternates jane@box j.doe@work.example\n")
-    return made
-
-
-@pytest.fixture
-def write(desk):
-    yield from writers(desk)
 
 
 @pytest.fixture
@@ -35,14 +22,20 @@ def read(desk, write):
     return start
 
 
+def send_letter(session):
+    """The letter that is being written; the session goes on."""
+    type_lines(session, ".")
+    session.expect(b"Cc: ")
+    session.send(b"\n")
+    session.expect(b"& ")
+
+
 def answer(session, command, expected, *lines):
     session.send(command.encode() + b"\n")
     session.expect(command.encode() + b"\n")
     seen = session.expect(expected)
-    type_lines(session, *lines, ".")
-    session.expect(b"Cc: ")
-    session.send(b"\n")
-    session.expect(b"& ")
+    type_lines(session, *lines)
+    send_letter(session)
     return seen
 
 
@@ -86,10 +79,7 @@ def test_a_sender_cannot_drive_the_terminal_nor_choose_an_alias(desk, write):
         session.expect(prompt)
         session.send(b"\n")
     session.expect(b"(continue)\n")
-    type_lines(session, ".")
-    session.expect(b"Cc: ")
-    session.send(b"\n")
-    session.expect(b"& ")
+    send_letter(session)
     session.send(b"x\n")
     session.finish()
     assert "\x9b".encode() not in session.output and "\u202e".encode() not in session.output
@@ -111,10 +101,7 @@ def test_messages_are_taken_into_a_letter(desk, read):
     for escape, number in (("~m 2", 2), ("~M 1", 1), ("~f 1", 1), ("~F 2", 2)):
         session.send(escape.encode() + b"\n")
         session.expect(f"Interpolating: {number}\n(continue)\n".encode())
-    type_lines(session, ".")
-    session.expect(b"Cc: ")
-    session.send(b"\n")
-    session.expect(b"& ")
+    send_letter(session)
     session.send(b"x\n")
     session.finish()
     quoted, letter = desk.letters()

@@ -4,20 +4,9 @@ import os
 import signal
 
 import pytest
-from support.letters import Desk
-from support.writer import BOX, settle, type_lines, writers
+from support.writer import BOX, desk, settle, type_lines, write  # noqa: F401 (fixtures)
 
-
-@pytest.fixture
-def desk(account):
-    made = Desk(account)
-    made.settings("set dot askcc\nalternates jane@box j.doe@work.example\n")
-    return made
-
-
-@pytest.fixture
-def write(desk):
-    yield from writers(desk)
+# pylint: disable=redefined-outer-name
 
 
 def test_subject_text_dot_and_cc(desk, write):

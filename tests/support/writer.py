@@ -3,7 +3,11 @@
 import termios
 import time
 
+import pytest
+from support.letters import Desk
 from support.pty_session import PtySession
+
+# pylint: disable=redefined-outer-name
 
 BOX = """From alice@example.org Mon Mar  4 10:11:12 2024
 From: Alice Example <alice@example.org>
@@ -56,8 +60,16 @@ def settle(session):
     session.expect(b"(continue)\n")
 
 
-def writers(desk):
-    """Yields start(*words): a session of mail in which a letter is written; all end behind it."""
+@pytest.fixture
+def desk(account):
+    made = Desk(account)
+    made.settings("set dot askcc\nalternates jane@box j.doe@work.example\n")
+    return made
+
+
+@pytest.fixture
+def write(desk):
+    """write(*words): a session of mail in which a letter is written; all end with the test."""
     started = []
 
     def start(*words, **env):
